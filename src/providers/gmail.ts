@@ -1,0 +1,39 @@
+/**
+ * Gmail and Google Workspace.
+ * Sources: developers.google.com/identity/protocols/oauth2/native-app, …/gmail/imap/xoauth2-protocol,
+ * support.google.com/a/answer/3221692 (SMTP errors).
+ */
+import { type Provider, unknownProvider } from './provider.js';
+
+/** The forms that Google's documents and tools have used over the years; all lead to one service. */
+const tokenEndpoints = new Set([
+  'https://accounts.google.com/o/oauth2/token',
+  'https://oauth2.googleapis.com/token',
+  'https://www.googleapis.com/oauth2/v3/token',
+  'https://www.googleapis.com/oauth2/v4/token',
+]);
+
+export const gmail: Provider = {
+  ...unknownProvider,
+  name: 'gmail',
+  title: 'Gmail and Google Workspace',
+  authorizationEndpoint: 'https://accounts.google.com/o/oauth2/v2/auth',
+  deviceAuthorizationEndpoint: 'https://oauth2.googleapis.com/device/code',
+  tokenEndpoint: 'https://oauth2.googleapis.com/token',
+  recognisedBy: (endpoint) => tokenEndpoints.has(endpoint.origin + endpoint.pathname),
+  scope: 'https://mail.google.com/',
+  // Without these two a second consent brings no refresh token.
+  authorizationParameters: { access_type: 'offline', prompt: 'consent' },
+  smtp: { host: 'smtp.gmail.com', port: 587, tls: 'starttls' },
+  minimumRefreshWindowSeconds: 300,
+  // The device flow's short list of scopes has none for mail.
+  deviceFlowAllowsMail: false,
+  accountReplies: [
+    {
+      code: 550,
+      detail: '4.5',
+      becomes: { code: 450, detail: '4.5' },
+      meaning: 'Daily user sending limit exceeded',
+    },
+  ],
+};

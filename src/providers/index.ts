@@ -1,0 +1,18 @@
+/** The providers known by name. One line here for each. */
+import { gmail } from './gmail.js';
+import { hve, outlook } from './outlook.js';
+import type { Provider } from './provider.js';
+
+export const presets: ReadonlyMap<string, Provider> = new Map(
+  [gmail, outlook, hve].map((provider) => [provider.name, provider]),
+);
+
+/** The preset whose service answers at this token endpoint. */
+export function recogniseProvider(tokenEndpoint: URL): Provider | undefined {
+  for (const provider of presets.values()) if (provider.recognisedBy?.(tokenEndpoint)) return provider;
+  return undefined;
+}
+
+export { gmail } from './gmail.js';
+export { hve, microsoftEndpoints, outlook } from './outlook.js';
+export * from './provider.js';

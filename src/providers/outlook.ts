@@ -1,0 +1,50 @@
+/**
+ * Microsoft 365 and Outlook.com, and High Volume Email on the same sign-in service.
+ * Sources: learn.microsoft.com/exchange/client-developer/legacy-protocols/how-to-authenticate-an-imap-pop-smtp-application-by-using-oauth,
+ * learn.microsoft.com/exchange/mail-flow-best-practices/high-volume-mails-m365.
+ */
+import { type Provider, unknownProvider } from './provider.js';
+
+const smtpScope = 'https://outlook.office.com/SMTP.Send';
+
+/** Endpoints of one tenant: an id, a domain, or `common`, `organizations`, `consumers`. */
+export function microsoftEndpoints(tenant: string): {
+  authorizationEndpoint: string;
+  deviceAuthorizationEndpoint: string;
+  tokenEndpoint: string;
+} {
+  const base = `https://login.microsoftonline.com/${encodeURIComponent(tenant)}/oauth2/v2.0`;
+  return {
+    authorizationEndpoint: `${base}/authorize`,
+    deviceAuthorizationEndpoint: `${base}/devicecode`,
+    tokenEndpoint: `${base}/token`,
+  };
+}
+
+export const outlook: Provider = {
+  ...unknownProvider,
+  name: 'outlook',
+  title: 'Microsoft 365 and Outlook.com',
+  // sasl-xoauth2-tool's default tenant is for personal accounts; `--tenant` changes it.
+  ...microsoftEndpoints('consumers'),
+  recognisedBy: (endpoint) => endpoint.origin === 'https://login.microsoftonline.com',
+  scope: `${smtpScope} offline_access`,
+  // `openid` is never asked for on refresh: with tenant `common` the id_token names another issuer.
+  refreshScope: `${smtpScope} offline_access`,
+  smtp: { host: 'smtp.office365.com', port: 587, tls: 'starttls' },
+  minimumRefreshWindowSeconds: 300,
+};
+
+/** High Volume Email: same tokens, another server, which wants ten minutes of life left. */
+export const hve: Provider = {
+  ...outlook,
+  name: 'hve',
+  title: 'Microsoft 365 High Volume Email',
+  // Its token endpoint is Microsoft's common one, so it is chosen by name only.
+  recognisedBy: () => false,
+  smtp: { host: 'smtp-hve.office365.com', port: 587, tls: 'starttls' },
+  refreshWindowSeconds: 900,
+  minimumRefreshWindowSeconds: 660,
+  // `501 5.5.127 Invalid XOAUTH2 auth data - Token will expire soon error`
+  minimumLifetimeSeconds: 600,
+};

@@ -1,0 +1,68 @@
+/**
+ * What is known of a mail provider, as data: where its endpoints are, how its tokens behave, what its SMTP
+ * server says in words of its own. Quirks are named by behaviour, never by provider, so no other file asks
+ * "is this Google?". Adding a provider is one file beside this one and one line in index.ts.
+ */
+
+/** How TLS starts: after STARTTLS, from the first octet, or never (loopback upstreams only). */
+export type TlsMode = 'starttls' | 'implicit' | 'none';
+
+export interface SmtpHost {
+  readonly host: string;
+  readonly port: number;
+  readonly tls: TlsMode;
+}
+
+export type MechanismName = 'xoauth2' | 'oauthbearer';
+
+/** An upstream reply that speaks of the account and not of the message, and what the client is told instead. */
+export interface AccountReply {
+  readonly code: number;
+  /** Detail of the enhanced code, such as `5.4` for 5.5.4 or 4.5.4. */
+  readonly detail: string;
+  readonly becomes: { readonly code: number; readonly detail: string };
+  /** Why, for the docs: the provider's words. */
+  readonly meaning: string;
+}
+
+export interface Provider {
+  /** The word used in configuration: `gmail`. */
+  readonly name: string;
+  /** The name people use: `Gmail and Google Workspace`. */
+  readonly title: string;
+  readonly authorizationEndpoint?: string | undefined;
+  readonly deviceAuthorizationEndpoint?: string | undefined;
+  readonly tokenEndpoint?: string | undefined;
+  /** Token endpoints that mean this provider, beside `tokenEndpoint`; matched on origin and path. */
+  readonly recognisedBy?: (endpoint: URL) => boolean;
+  /** Asked for at consent. */
+  readonly scope?: string | undefined;
+  /** Sent with each refresh, where the provider wants one (AADSTS900144). */
+  readonly refreshScope?: string | undefined;
+  /** Added to the authorization URL. */
+  readonly authorizationParameters: Readonly<Record<string, string>>;
+  readonly smtp?: SmtpHost | undefined;
+  /** Overrides the choice of SASL mechanism; by default XOAUTH2 wins when a server offers both. */
+  readonly mechanism?: MechanismName | undefined;
+  /** Refresh when this much life is left, unless configured. Seconds. */
+  readonly refreshWindowSeconds: number;
+  /** A configured window is raised to this: well above the 10 s at which sasl-xoauth2 would refresh too. */
+  readonly minimumRefreshWindowSeconds: number;
+  /** The SMTP server refuses a token with less life left than this. Seconds. */
+  readonly minimumLifetimeSeconds: number;
+  /** Whether the device flow may be asked for the mail scope. */
+  readonly deviceFlowAllowsMail: boolean;
+  readonly accountReplies: readonly AccountReply[];
+}
+
+/** A provider that nothing is known of: one's own, described in the configuration. */
+export const unknownProvider: Provider = {
+  name: 'other',
+  title: 'Other',
+  authorizationParameters: {},
+  refreshWindowSeconds: 600,
+  minimumRefreshWindowSeconds: 60,
+  minimumLifetimeSeconds: 0,
+  deviceFlowAllowsMail: true,
+  accountReplies: [],
+};
