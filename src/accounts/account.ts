@@ -1,0 +1,81 @@
+/**
+ * An account: one mailbox that mail is submitted as, with every setting resolved. Precedence, field by field:
+ * token file, then `accounts`, then `providers`, then the top level of the configuration, then the preset.
+ */
+import { AppError } from '../core/errors.js';
+import type { Secret } from '../core/secret.js';
+import type { MechanismName, Provider, SmtpHost } from '../providers/provider.js';
+
+/** What a token file says beside its tokens; each overrides the configuration, even when empty. */
+export interface TokenFileOverrides {
+  readonly user?: string | undefined;
+  readonly clientId?: string | undefined;
+  readonly clientSecret?: Secret | undefined;
+  readonly tokenEndpoint?: string | undefined;
+  readonly refreshWindowSeconds?: number | undefined;
+  readonly proxy?: string | undefined;
+  readonly caBundleFile?: string | undefined;
+  readonly caCertsDir?: string | undefined;
+}
+
+/** What is needed to talk to a token endpoint. */
+export interface OAuthClient {
+  readonly clientId: string;
+  /** Empty: a public client. */
+  readonly clientSecret: Secret;
+  readonly tokenEndpoint: URL;
+  /** Sent with a refresh; undefined sends none. */
+  readonly refreshScope: string | undefined;
+  readonly proxy: URL | undefined;
+  readonly caBundleFile: string | undefined;
+  readonly caCertsDir: string | undefined;
+}
+
+export interface Account {
+  /** The key in `accounts`, else the login name, else the file's name; unique, shown in replies and logs. */
+  readonly name: string;
+  /** Absolute path of the token file as configured (it may be a symlink). */
+  readonly tokenFile: string;
+  readonly provider: Provider;
+  readonly client: OAuthClient;
+  /** How to submit mail as it, or what is missing for that: such an account is only kept fresh. */
+  readonly submission: Submission | AppError;
+  /** Refresh when this much is left; the cap at half of a token's life is the schedule's. Seconds. */
+  readonly refreshWindowSeconds: number;
+  /** Addresses and `@domains`, lower case, the account's own address among them. */
+  readonly senders: readonly string[];
+}
+
+export interface Submission {
+  /** Login name at the SMTP server. */
+  readonly user: string;
+  readonly smtp: SmtpHost;
+  readonly mechanism: MechanismName | undefined;
+}
+
+/** An account that mail can be submitted as. */
+export type SubmittingAccount = Account & { readonly submission: Submission };
+
+export function canSubmit(account: Account): account is SubmittingAccount {
+  return !(account.submission instanceof AppError);
+}
+
+/** An account that is known by name but cannot be used, and why. It still counts and still owns its senders. */
+export interface BrokenAccount {
+  readonly name: string;
+  readonly tokenFile: string;
+  readonly senders: readonly string[];
+  readonly problem: AppError;
+}
+
+export type AnyAccount = Account | BrokenAccount;
+
+export function isBroken(account: AnyAccount): account is BrokenAccount {
+  return 'problem' in account;
+}
+
+/** Why no mail can be submitted as it; undefined when it can. */
+export function problemOf(account: AnyAccount): AppError | undefined {
+  if (isBroken(account)) return account.problem;
+  return account.submission instanceof AppError ? account.submission : undefined;
+}

@@ -1,0 +1,139 @@
+/**
+ * What an account needs to get tokens and to submit mail: its provider, its OAuth client and its SMTP server,
+ * each field taken from the most specific place that sets it. Pure. Throws AppError account-incomplete, naming
+ * the key to add or to correct, when a part is missing or wrong.
+ */
+import type { AccountSettings, Config } from '../config/config.js';
+import { isLoopbackHost, isPlaceholder, parseEndpoint, parseProxy } from '../config/values.js';
+import { AppError } from '../core/errors.js';
+import { Secret } from '../core/secret.js';
+import type { Provider, SmtpHost } from '../providers/index.js';
+import type { Account, OAuthClient, TokenFileOverrides } from './account.js';
+import { applySettings, clientSettingsOf, inherit, providerAt, resolveProvider } from './provider-of.js';
+
+/** All that is known of an account; the overrides are its token file's, the settings its entry's. */
+export interface Known {
+  readonly config: Config;
+  readonly name: string;
+  readonly tokenFile: string;
+  readonly overrides: TokenFileOverrides;
+  readonly settings: AccountSettings | undefined;
+  readonly user: string | undefined;
+}
+
+/** Where sasl-xoauth2 goes when nothing names an endpoint. */
+const saslXoauth2Endpoint = 'https://accounts.google.com/o/oauth2/token';
+
+export function resolveConnection(known: Known): Omit<Account, 'name' | 'tokenFile' | 'senders'> {
+  const { config, overrides, settings } = known;
+  const { provider: chosen, endpoint } = chooseProvider(known);
+  const provider = applySettings(chosen, settings);
+  const merged = inherit(overrides, inherit(settings, clientSettingsOf(config, chosen.name)));
+  const client: OAuthClient = {
+    clientId: requireClientId(known, merged.clientId),
+    clientSecret: merged.clientSecret ?? new Secret(''),
+    tokenEndpoint: endpoint,
+    refreshScope: provider.refreshScope,
+    proxy: readProxy(known, merged.proxy),
+    caBundleFile: merged.caBundleFile || undefined,
+    caCertsDir: merged.caCertsDir || undefined,
+  };
+  if (client.caBundleFile !== undefined && client.caCertsDir !== undefined) {
+    const hint = `keep only one of the two in ${known.tokenFile}`;
+    throw incomplete(known, 'ca_certs_dir', 'has both ca_bundle_file and ca_certs_dir', hint);
+  }
+  const refreshWindowSeconds =
+    merged.refreshWindowSeconds === undefined
+      ? provider.refreshWindowSeconds
+      : Math.max(merged.refreshWindowSeconds, provider.minimumRefreshWindowSeconds);
+  return { provider, client, submission: findSubmission(known, provider, endpoint), refreshWindowSeconds };
+}
+
+/**
+ * By name, else by the token endpoint. The top level's endpoint serves a provider chosen by name only when it
+ * belongs to that service (another tenant, say): one written for Gmail has no token for Outlook.
+ */
+function chooseProvider(known: Known): { provider: Provider; endpoint: URL } {
+  const { config, overrides, settings } = known;
+  const own = readEndpoint(known, overrides.tokenEndpoint ?? settings?.tokenEndpoint);
+  const general = readEndpoint(known, config.tokenEndpoint);
+  const entryEndpoint = ({ name }: Provider) =>
+    readEndpoint(known, config.providers.get(name)?.tokenEndpoint);
+  if (settings?.provider === undefined) {
+    const found = own ?? general ?? new URL(saslXoauth2Endpoint);
+    const provider = providerAt(config, found);
+    return { provider, endpoint: own ?? entryEndpoint(provider) ?? found };
+  }
+  const provider = resolveProvider(config, settings.provider);
+  const usual = readEndpoint(known, provider.tokenEndpoint);
+  const fits = general && (usual === undefined || isSameService(provider, usual, general));
+  const endpoint = own ?? entryEndpoint(provider) ?? (fits ? general : usual);
+  if (endpoint !== undefined) return { provider, endpoint };
+  const hint = `add "token_endpoint" to provider "${provider.name}" in ${configFile(config)}`;
+  throw incomplete(known, 'token_endpoint', 'has no token endpoint', hint);
+}
+
+/** Whether tokens of `usual`, one of this provider's endpoints, may come from `endpoint` too: another tenant, say. */
+export function isSameService(provider: Provider, usual: URL, endpoint: URL): boolean {
+  return endpoint.origin === usual.origin || provider.recognisedBy?.(endpoint) === true;
+}
+
+/** The configuration's endpoints have been checked; a bad one is the token file's. */
+function readEndpoint(known: Known, text: string | undefined): URL | undefined {
+  if (text === undefined) return undefined;
+  const result = parseEndpoint(text);
+  if ('value' in result) return result.value;
+  const hint = `correct "token_endpoint" in ${known.tokenFile}, or remove it there to use the configuration's`;
+  throw incomplete(known, 'token_endpoint', `has a wrong token_endpoint: ${result.problem}`, hint);
+}
+
+function readProxy(known: Known, text: string | undefined): URL | undefined {
+  if (!text) return undefined;
+  const result = parseProxy(text);
+  if ('value' in result) return result.value;
+  const hint = `correct "proxy" in ${known.tokenFile}, or set it to "" for none`;
+  throw incomplete(known, 'proxy', `has a wrong proxy: ${result.problem}`, hint);
+}
+
+function requireClientId(known: Known, clientId: string | undefined): string {
+  if (clientId && !isPlaceholder(clientId)) return clientId;
+  const what = clientId ? 'has a placeholder as its client_id' : 'has no client_id';
+  throw incomplete(known, 'client_id', what, `add the client id as "client_id" to ${places(known)}`);
+}
+
+/** What is missing is no error yet: a token for another program is kept fresh all the same. */
+function findSubmission(known: Known, provider: Provider, endpoint: URL): Account['submission'] {
+  const { user } = known;
+  if (user === undefined)
+    return incomplete(known, 'user', 'has no login name', `add "user" to ${places(known)}`);
+  const smtp = findSmtp(known, provider, endpoint);
+  return smtp instanceof AppError ? smtp : { user, smtp, mechanism: provider.mechanism };
+}
+
+function findSmtp(known: Known, { smtp }: Provider, endpoint: URL): SmtpHost | AppError {
+  if (smtp === undefined) {
+    const what = `has no SMTP server, and none is known for ${endpoint.origin}`;
+    const hint = `add "smtp": { "host": "…" } or "provider": "…" to ${entryPlace(known)}`;
+    return incomplete(known, 'smtp', what, hint);
+  }
+  if (smtp.tls !== 'none' || isLoopbackHost(smtp.host)) return smtp;
+  const what = `would send tokens to ${smtp.host} in clear`;
+  return incomplete(known, 'smtp', what, `set "smtp": { "tls": "starttls" } in ${entryPlace(known)}`);
+}
+
+function incomplete({ name, tokenFile }: Known, key: string, what: string, hint: string): AppError {
+  const message = `account ${name} (${tokenFile}) ${what}`;
+  return new AppError('account-incomplete', message, { hint, publicDetail: key });
+}
+
+function places(known: Known): string {
+  return `${known.tokenFile}, or to ${entryPlace(known)}`;
+}
+
+function entryPlace({ config, name }: Known): string {
+  return `"accounts": { "${name}": { … } } in ${configFile(config)}`;
+}
+
+function configFile(config: Config): string {
+  return config.source ?? '/etc/mailbearer/config.json';
+}

@@ -1,0 +1,67 @@
+/**
+ * From a token file and the configuration to an account: which entry of `accounts` is its own, what it is
+ * called, whose mail it submits. Pure: what is on disk is handed in. Promises never to throw for a bad account:
+ * one that cannot be used comes back as a BrokenAccount that says why and still owns its senders.
+ */
+import { basename, resolve } from 'node:path';
+import type { AccountSettings, Config } from '../config/config.js';
+import { isAddress } from '../config/values.js';
+import { AppError } from '../core/errors.js';
+import type { AnyAccount, TokenFileOverrides } from './account.js';
+import { resolveConnection } from './connection.js';
+
+export interface AccountSource {
+  /** Absolute path, as configured or as found in a token directory. */
+  readonly tokenFile: string;
+  /** What the file says beside its tokens; absent when it could not be read. */
+  readonly overrides?: TokenFileOverrides | undefined;
+  /** Why the file could not be read: makes the account a broken one. */
+  readonly problem?: AppError | undefined;
+  /** The login name that Postfix's sasl_passwd gives for this file. */
+  readonly saslPasswdUser?: string | undefined;
+}
+
+/** The order of precedence, field by field, is account.ts's. */
+export function resolveAccount(config: Config, source: AccountSource): AnyAccount {
+  const { tokenFile, overrides = {}, problem } = source;
+  const [key, settings] = findSettings(config, source) ?? [];
+  const user = loginName(source, key, settings);
+  const name = key ?? user ?? basename(tokenFile);
+  const own = [name, user ?? ''].filter(isAddress).map((address) => address.toLowerCase());
+  const senders = [...new Set([...own, ...(settings?.senders ?? [])])];
+  try {
+    if (problem !== undefined) throw problem;
+    const connection = resolveConnection({ config, name, tokenFile, overrides, settings, user });
+    return { name, tokenFile, senders, ...connection };
+  } catch (error) {
+    if (!(error instanceof AppError)) throw error;
+    return { name, tokenFile, senders, problem: error };
+  }
+}
+
+/** By `token_file`, else by the file's name, else by login name; an entry with a file of its own has no other. */
+export function findSettings(config: Config, source: AccountSource): [string, AccountSettings] | undefined {
+  const entries = [...config.accounts];
+  const path = resolve(source.tokenFile);
+  const byPath = entries.find(([, { tokenFile }]) => tokenFile !== undefined && resolve(tokenFile) === path);
+  if (byPath !== undefined) return byPath;
+  const free = entries.filter(([, { tokenFile }]) => tokenFile === undefined);
+  const file = basename(path);
+  const login = source.overrides?.user || (isAddress(file) ? file : source.saslPasswdUser);
+  return (
+    free.find(([key]) => sameWord(key, file)) ??
+    free.find(([key]) => sameWord(key, login)) ??
+    free.find(([, { user }]) => sameWord(user, login))
+  );
+}
+
+/** Addresses are compared without case here, as everywhere; two keys that differ in nothing else are refused. */
+function sameWord(a: string | undefined, b: string | undefined): boolean {
+  return a !== undefined && a.toLowerCase() === b?.toLowerCase();
+}
+
+function loginName(source: AccountSource, key?: string, settings?: AccountSettings): string | undefined {
+  const named = source.overrides?.user || settings?.user;
+  const address = [key, basename(source.tokenFile)].find((word) => word !== undefined && isAddress(word));
+  return named || address || source.saslPasswdUser;
+}

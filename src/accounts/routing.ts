@@ -1,0 +1,84 @@
+/**
+ * Which account a sender's mail goes out through. Pure, and built anew whenever the accounts change. A broken
+ * account keeps its senders: their mail waits for it and goes through no other.
+ */
+import { AppError } from '../core/errors.js';
+import type { AnyAccount } from './account.js';
+
+export interface Conflict {
+  /** In lower case. */
+  readonly sender: string;
+  /** Those that claim it, the one that keeps it first. */
+  readonly accounts: readonly AnyAccount[];
+}
+
+export interface Routes {
+  /** `sender` is the address in MAIL FROM, "" for the null sender. Constant time. */
+  readonly find: (sender: string) => AnyAccount | undefined;
+  /** A configuration error at start; while running, the earlier account keeps the sender. */
+  readonly conflicts: readonly Conflict[];
+  /** The configured default account when no account has that name. */
+  readonly missingDefault: string | undefined;
+}
+
+/**
+ * Case is ignored. In this order: the only account there is; the exact sender; `user+tag@` as `user@`;
+ * `@domain`; the default account, which may be given by its name or by an address of its own.
+ */
+export function buildRoutes(accounts: readonly AnyAccount[], defaultAccount?: string): Routes {
+  const claims = new Map<string, AnyAccount[]>();
+  const byName = new Map<string, AnyAccount>();
+  for (const account of accounts) {
+    const name = account.name.toLowerCase();
+    if (!byName.has(name)) byName.set(name, account);
+    for (const sender of new Set(account.senders.map((sender) => sender.toLowerCase()))) {
+      const claimants = claims.get(sender);
+      if (claimants === undefined) claims.set(sender, [account]);
+      else claimants.push(account);
+    }
+  }
+  const owner = (sender: string) => claims.get(sender)?.[0];
+  const wanted = defaultAccount?.toLowerCase();
+  const fallback = wanted === undefined ? undefined : (byName.get(wanted) ?? owner(wanted));
+  const only = accounts.length === 1 ? accounts[0] : undefined;
+  return {
+    find: (sender) =>
+      only ??
+      candidates(sender)
+        .map(owner)
+        .find((account) => account !== undefined) ??
+      fallback,
+    conflicts: [...claims]
+      .filter(([, claimants]) => claimants.length > 1)
+      .map(([sender, claimants]) => ({ sender, accounts: claimants })),
+    missingDefault: fallback === undefined ? defaultAccount : undefined,
+  };
+}
+
+/** What may be claimed that covers this sender, the most precise first. A tag starts at the first `+`. */
+function candidates(sender: string): string[] {
+  const address = sender.toLowerCase();
+  const at = address.lastIndexOf('@');
+  if (at < 0) return [address];
+  const domain = address.slice(at);
+  const plus = address.indexOf('+');
+  const untagged = plus > 0 && plus < at ? [address.slice(0, plus) + domain] : [];
+  return [address, ...untagged, domain];
+}
+
+/** AppError config-invalid that names the accounts and their token files. */
+export function describeConflict({ sender, accounts }: Conflict): AppError {
+  const claimants = accounts.map(({ name, tokenFile }) => `${name} (${tokenFile})`);
+  const message = `${claimants.length} accounts claim the sender ${sender}: ${claimants.join(', ')}`;
+  return new AppError('config-invalid', message, {
+    hint: 'take it from "senders" of all but one, or move the token files that are not wanted out of token_dir',
+  });
+}
+
+/** AppError config-invalid for a `default_account` that no account answers to. */
+export function describeMissingDefault(defaultAccount: string, accounts: readonly AnyAccount[]): AppError {
+  const known = accounts.map(({ name }) => name).join(', ');
+  return new AppError('config-invalid', `default_account: there is no account "${defaultAccount}"`, {
+    hint: known === '' ? 'add its token file to token_dir' : `set it to one of ${known}`,
+  });
+}

@@ -1,0 +1,68 @@
+/**
+ * The configuration as the rest of the program sees it: checked, with units in the names and defaults applied
+ * where a default does not depend on an account. schema.ts makes it from JSON; load.ts finds the file.
+ */
+import type { LogLevel } from '../core/logger.js';
+import type { Secret } from '../core/secret.js';
+import type { MechanismName, SmtpHost } from '../providers/provider.js';
+
+/** What the top level, a provider entry, an account and (in part) a token file can all say. */
+export interface ClientSettings {
+  readonly clientId?: string | undefined;
+  /** Empty means a public client: no secret is sent. */
+  readonly clientSecret?: Secret | undefined;
+  readonly tokenEndpoint?: string | undefined;
+  /** Undefined when absent or "0", which the plugin writes for "unset". Seconds. */
+  readonly refreshWindowSeconds?: number | undefined;
+  /** http or https URL of a proxy for the token endpoint; "" means none. */
+  readonly proxy?: string | undefined;
+  /** PEM file; replaces the built-in roots for the token endpoint and for the SMTP server. */
+  readonly caBundleFile?: string | undefined;
+  /** Directory of PEM files; excludes caBundleFile. */
+  readonly caCertsDir?: string | undefined;
+}
+
+export interface ProviderSettings extends ClientSettings {
+  readonly authorizationEndpoint?: string | undefined;
+  readonly deviceAuthorizationEndpoint?: string | undefined;
+  readonly scope?: string | undefined;
+  readonly smtp?: Partial<SmtpHost> | undefined;
+  readonly mechanism?: MechanismName | undefined;
+}
+
+export interface AccountSettings extends ProviderSettings {
+  /** Name of a preset or of an entry in `providers`. */
+  readonly provider?: string | undefined;
+  /** Login name at the SMTP server. */
+  readonly user?: string | undefined;
+  /** Addresses (`a@b`) and domains (`@b`) whose mail this account submits. */
+  readonly senders: readonly string[];
+  /** Where the token lies, when it is not in `token_dir` under the account's name. */
+  readonly tokenFile?: string | undefined;
+}
+
+export interface ListenAddress {
+  readonly host: string;
+  readonly port: number;
+}
+
+export interface Config extends ClientSettings {
+  /** The file it came from; undefined when there is none and defaults hold. */
+  readonly source: string | undefined;
+  /** Undefined: the default directories, whichever exist. */
+  readonly tokenDirs: readonly string[] | undefined;
+  readonly logLevel: LogLevel;
+  readonly providers: ReadonlyMap<string, ProviderSettings>;
+  readonly accounts: ReadonlyMap<string, AccountSettings>;
+  readonly defaultAccount: string | undefined;
+  readonly relay: RelaySettings;
+}
+
+export interface RelaySettings {
+  /** Undefined: 127.0.0.1:2525, and [::1]:2525 where there is IPv6. Loopback only. */
+  readonly listen: readonly ListenAddress[] | undefined;
+  /** Whether a sender without an account is deferred (450) or refused (550). */
+  readonly unknownSender: 'defer' | 'reject';
+  /** Whether bare CR or LF only loses its power to end a message, or is refused altogether. */
+  readonly bareNewlines: 'defuse' | 'reject';
+}

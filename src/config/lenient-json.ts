@@ -1,0 +1,24 @@
+/**
+ * JSON as people write it: comments, trailing commas and a byte order mark are fine, as they are for
+ * sasl-xoauth2. The only importer of jsonc-parser, which tells where a mistake is.
+ */
+import { type ParseError, parse, printParseErrorCode } from 'jsonc-parser';
+
+export type LenientJson =
+  | { readonly kind: 'value'; readonly value: unknown }
+  /** `line 3, column 5: comma expected`; nothing of the text itself, which may hold secrets. */
+  | { readonly kind: 'problem'; readonly problem: string };
+
+export function parseLenientJson(content: string): LenientJson {
+  const text = content.replace(/^\uFEFF/, '');
+  const errors: ParseError[] = [];
+  const value: unknown = parse(text, errors, { allowTrailingComma: true });
+  const [first] = errors;
+  if (first === undefined) return { kind: 'value', value };
+  const before = text.slice(0, first.offset).split('\n');
+  // `CommaExpected` -> `comma expected`
+  const what = printParseErrorCode(first.error)
+    .replace(/(?!^)([A-Z])/g, ' $1')
+    .toLowerCase();
+  return { kind: 'problem', problem: `line ${before.length}, column ${before.at(-1)!.length + 1}: ${what}` };
+}

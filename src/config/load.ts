@@ -1,0 +1,73 @@
+/**
+ * Finds and reads the configuration file: the one that is named, else the first that exists, else none, which
+ * is no error. JSON with comments and trailing commas, as sasl-xoauth2 accepts it. What a file means is
+ * parse.ts's.
+ */
+import { readFile } from 'node:fs/promises';
+import { homedir } from 'node:os';
+import { AppError, describeCause, systemErrorCode } from '../core/errors.js';
+import { parseLenientJson } from './lenient-json.js';
+import { type Loaded, parseConfig } from './parse.js';
+import { configCandidates } from './paths.js';
+
+export interface LoadOptions {
+  /** From `--config-file`. Like MAILBEARER_CONFIG, it must exist. */
+  readonly configFile?: string | undefined;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** By default the user's own. */
+  readonly homeDirectory?: string | undefined;
+  /** By default the process's. */
+  readonly userId?: number | undefined;
+  /** By default `/etc`. */
+  readonly systemDirectory?: string | undefined;
+}
+
+/** Throws AppError config-unreadable or config-invalid. */
+export async function loadConfig(options: LoadOptions): Promise<Loaded> {
+  const named = options.configFile ?? (options.env['MAILBEARER_CONFIG'] || undefined);
+  if (named !== undefined) {
+    const content = await read(named);
+    if (content === undefined) throw unreadable(named, 'no such file');
+    return parseConfig(parseJson(content, named), named);
+  }
+  const candidates = configCandidates({
+    systemDirectory: options.systemDirectory ?? '/etc',
+    homeDirectory: options.homeDirectory ?? homedir(),
+    userId: options.userId ?? process.getuid?.(),
+  });
+  for (const file of candidates) {
+    const content = await read(file);
+    if (content !== undefined) return parseConfig(parseJson(content, file), file);
+  }
+  return parseConfig({}, undefined);
+}
+
+/** Undefined when there is no such file. One that exists and can't be read must not be passed over in silence. */
+async function read(file: string): Promise<string | undefined> {
+  try {
+    return await readFile(file, 'utf8');
+  } catch (error) {
+    const code = systemErrorCode(error);
+    if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
+    throw unreadable(file, code === 'EISDIR' ? 'it is a directory' : describeCause(error), error);
+  }
+}
+
+function unreadable(file: string, reason: string, cause?: unknown): AppError {
+  const denied = systemErrorCode(cause) === 'EACCES';
+  const hint = denied
+    ? `give this user the right to read it (ls -l ${file}), or name another file: --config-file FILE`
+    : 'name the right file: --config-file FILE, or MAILBEARER_CONFIG in the environment';
+  return new AppError('config-unreadable', `cannot read the configuration ${file}: ${reason}`, {
+    hint,
+    cause,
+  });
+}
+
+function parseJson(content: string, file: string): unknown {
+  const json = parseLenientJson(content);
+  if (json.kind === 'value') return json.value;
+  throw new AppError('config-invalid', `${file}: ${json.problem}`, {
+    hint: 'the file must hold one JSON object; comments and trailing commas are allowed',
+  });
+}

@@ -1,0 +1,275 @@
+/**
+ * The JSON that a configuration file may hold, key by key, each with the sentence that the reference manual
+ * prints for it. The only importer of zod. Checks one entry at a time; what spans entries, such as a sender
+ * claimed twice, is parse.ts's. Unknown keys are told apart from errors: a typo must be named, not fatal.
+ */
+import { z } from 'zod';
+import { Secret } from '../core/secret.js';
+import {
+  durationExpected,
+  isLoopbackHost,
+  type Parsed,
+  parseAbsolutePath,
+  parseCredential,
+  parseEndpoint,
+  parseListenAddress,
+  parseProxy,
+  parseRefreshWindow,
+  parseSender,
+  parseSwitch,
+} from './values.js';
+
+/** sasl-xoauth2.conf may give any value as a string, a number or a boolean. */
+function scalar(error: string) {
+  return z.union([z.string(), z.number(), z.boolean()], { error });
+}
+const text = scalar('expected a string').transform((value) => String(value));
+
+/** A value that one of values.ts's rules reads further. */
+function read<In, Raw, T>(from: z.ZodType<In, Raw>, parse: (value: In) => Parsed<T>) {
+  return from.transform((value, context): T => {
+    const result = parse(value);
+    if ('value' in result) return result.value;
+    context.issues.push({ code: 'custom', message: result.problem, input: value });
+    return z.NEVER;
+  });
+}
+
+/** A string or a list of them, each read by a rule; a problem in a list names its place. */
+function oneOrMore<T>(parse: (value: string) => Parsed<T>) {
+  const either = z.union([z.string(), z.array(z.string())], {
+    error: 'expected a string or a list of strings',
+  });
+  return either.transform((value, context): T[] => {
+    const values: T[] = [];
+    for (const [index, item] of [value].flat().entries()) {
+      const result = parse(item);
+      if ('value' in result) values.push(result.value);
+      else {
+        const path = Array.isArray(value) ? [index] : [];
+        context.issues.push({ code: 'custom', message: result.problem, input: item, path });
+      }
+    }
+    return values;
+  });
+}
+
+function oneOf<const Words extends readonly string[]>(...words: Words) {
+  const list = words.map((word) => `"${word}"`);
+  const rest = list.slice(0, -1).join(', ');
+  return z.enum(words, { error: `expected ${rest} or ${list.at(-1)}` });
+}
+
+/** An object whose other keys checkShape reports. */
+function section<Shape extends z.ZodRawShape>(shape: Shape) {
+  return z.strictObject(shape, {
+    error: (issue) => (issue.code === 'invalid_type' ? 'expected an object' : undefined),
+  });
+}
+
+/** An empty URL is one that is not set. */
+const endpoint = read(text, (value): Parsed<string | undefined> => {
+  if (value === '') return { value: undefined };
+  const result = parseEndpoint(value);
+  return 'problem' in result ? result : { value };
+});
+const proxy = read(text, (value): Parsed<string> => {
+  const result: Parsed<unknown> = value === '' ? { value } : parseProxy(value);
+  return 'problem' in result ? result : { value };
+});
+const credential = read(text, parseCredential);
+const switchable = read(scalar('expected "yes" or "no"'), parseSwitch);
+
+const clientShape = {
+  client_id: credential.optional().describe('Client (application) id at the provider.'),
+  client_secret: credential
+    .transform((value) => new Secret(value))
+    .optional()
+    .describe('Client secret; "" or absent for a public client, which sends none.'),
+  token_endpoint: endpoint
+    .optional()
+    .describe(
+      "URL that gives and refreshes tokens; https, or http on this machine. By default the provider's.",
+    ),
+  refresh_window: read(scalar(durationExpected), parseRefreshWindow)
+    .optional()
+    .describe(
+      'Refresh when this much of a token\'s life is left: seconds, or a duration such as "10m". Raised to the' +
+        " provider's minimum, capped at half of the token's life; 0 means not set.",
+    ),
+  proxy: proxy
+    .optional()
+    .describe('http or https URL of a proxy for the token endpoint; "" for none. SMTP never uses it.'),
+  ca_bundle_file: text
+    .optional()
+    .describe(
+      'PEM file of the authorities trusted, in place of the built-in ones, by token endpoint and SMTP.',
+    ),
+  ca_certs_dir: text
+    .optional()
+    .describe('Directory of PEM files, in place of ca_bundle_file; only one of the two may be set.'),
+};
+
+const portExpected = 'expected a port number from 1 to 65535';
+const smtpShape = {
+  host: z
+    .string({ error: 'expected a host name' })
+    .regex(/^[^\s:/@[\]]+$|^[0-9a-f:]+$/i, 'expected a host name')
+    .optional()
+    .describe('Name or address of the server, without brackets.'),
+  port: z
+    .int({ error: portExpected })
+    .min(1, portExpected)
+    .max(65_535, portExpected)
+    .optional()
+    .describe('By default 587, or 465 with implicit TLS.'),
+  tls: oneOf('starttls', 'implicit', 'none')
+    .optional()
+    .describe('How TLS starts; "none" is for servers on this machine only. By default implicit on port 465.'),
+};
+
+const smtp = section(smtpShape).check(({ value, issues }) => {
+  if (value.tls !== 'none' || value.host === undefined || isLoopbackHost(value.host)) return;
+  const message = '"none" would send tokens in clear; it is for servers on this machine only';
+  issues.push({ code: 'custom', message, input: value.tls, path: ['tls'] });
+});
+
+const providerShape = {
+  ...clientShape,
+  authorization_endpoint: endpoint.optional().describe('URL that a person signs in at.'),
+  device_authorization_endpoint: endpoint.optional().describe('URL that starts the device flow.'),
+  scope: text
+    .optional()
+    .describe('What is asked for at sign-in and, without "openid", at each refresh; separated by spaces.'),
+  smtp: smtp.optional().describe('The submission server.'),
+  mechanism: z
+    .enum(['xoauth2', 'oauthbearer', 'XOAUTH2', 'OAUTHBEARER'], {
+      error: 'expected "xoauth2" or "oauthbearer"',
+    })
+    .transform((word) => word.toLowerCase() as Lowercase<typeof word>)
+    .optional()
+    .describe('SASL mechanism; by default XOAUTH2 where the server offers it, else OAUTHBEARER.'),
+};
+
+const accountShape = {
+  ...providerShape,
+  provider: z
+    .string({ error: 'expected the name of a provider' })
+    .optional()
+    .describe('Name of a preset or of an entry in `providers`; by default known by the token endpoint.'),
+  user: text
+    .optional()
+    .describe('Login name at the SMTP server; by default the key or the name of the token file.'),
+  senders: oneOrMore(parseSender)
+    .optional()
+    .describe('Addresses ("a@b") and domains ("@b") whose mail goes out through this account.'),
+  token_file: read(text, parseAbsolutePath)
+    .optional()
+    .describe("Absolute path of the token file, when it is not in `token_dir` under the account's name."),
+};
+
+const relayShape = {
+  listen: oneOrMore(parseListenAddress)
+    .optional()
+    .describe(
+      'Where to take mail: "host:port" or a list. By default 127.0.0.1:2525 and [::1]:2525; [] for nowhere.',
+    ),
+  unknown_sender: oneOf('defer', 'reject')
+    .default('defer')
+    .describe('Whether mail of a sender that no account serves is deferred (450) or refused (550).'),
+  bare_newlines: oneOf('defuse', 'reject')
+    .default('defuse')
+    .describe('Whether a bare CR or LF only loses its power to end a message, or is refused.'),
+};
+
+type TrustSources = { ca_bundle_file?: string | undefined; ca_certs_dir?: string | undefined };
+
+function oneTrustSource({ value, issues }: z.core.ParsePayload<TrustSources>): void {
+  if (!value.ca_bundle_file || !value.ca_certs_dir) return;
+  const message = 'excludes ca_bundle_file; keep only one of the two';
+  issues.push({ code: 'custom', message, input: value.ca_certs_dir, path: ['ca_certs_dir'] });
+}
+
+const rootShape = {
+  ...clientShape,
+  token_dir: oneOrMore(parseAbsolutePath)
+    .optional()
+    .describe(
+      'Directory of token files, or a list. By default /etc/tokens and /var/spool/postfix/etc/tokens.',
+    ),
+  providers: z
+    .record(z.string(), section(providerShape).check(oneTrustSource), { error: 'expected an object' })
+    .default({})
+    .describe('Providers of your own by name; an entry named like a preset changes fields of that preset.'),
+  accounts: z
+    .record(z.string(), section(accountShape).check(oneTrustSource), { error: 'expected an object' })
+    .default({})
+    .describe('Settings of single accounts, by the name of the token file or by login name.'),
+  default_account: text
+    .optional()
+    .describe('Account for senders that no other account serves, the null sender too.'),
+  relay: section(relayShape).prefault({}).describe('The SMTP relay.'),
+  log_level: oneOf('trace', 'debug', 'info', 'warn', 'error', 'silent')
+    .optional()
+    .describe('By default "info", or what the three switches of sasl-xoauth2 amount to.'),
+  log_to_syslog_on_failure: switchable
+    .default(true)
+    .describe('As in sasl-xoauth2.conf; "no" means log level "error".'),
+  log_full_trace_on_failure: switchable
+    .default(false)
+    .describe('As in sasl-xoauth2.conf; "yes" means log level "debug".'),
+  always_log_to_syslog: switchable
+    .default(false)
+    .describe('As in sasl-xoauth2.conf; "yes" means log level "debug".'),
+};
+
+/** The whole file. `z.toJSONSchema(configSchema, { io: 'input' })` gives the reference manual its keys. */
+export const configSchema = section(rootShape).check(oneTrustSource);
+
+export type RawConfig = z.output<typeof configSchema>;
+export type RawAccount = NonNullable<RawConfig['accounts'][string]>;
+export type RawProvider = NonNullable<RawConfig['providers'][string]>;
+
+export type Path = readonly PropertyKey[];
+
+export interface Checked {
+  /** Undefined when there are problems. */
+  readonly value: RawConfig | undefined;
+  readonly problems: readonly { readonly path: Path; readonly problem: string }[];
+  /** Keys that mean nothing here, and those that would. */
+  readonly unknown: readonly {
+    readonly path: Path;
+    readonly key: string;
+    readonly known: readonly string[];
+  }[];
+}
+
+/** Holds parsed JSON against the schema. Never throws. */
+export function checkShape(json: unknown): Checked {
+  const unknown: { path: Path; key: string; known: string[] }[] = [];
+  const kept = structuredClone(json);
+  for (const issue of configSchema.safeParse(json).error?.issues ?? []) {
+    if (issue.code !== 'unrecognized_keys') continue;
+    for (const key of issue.keys) {
+      unknown.push({ path: issue.path, key, known: Object.keys(shapeAt(issue.path)) });
+      delete objectAt(kept, issue.path)[key];
+    }
+  }
+  const { data, error } = configSchema.safeParse(kept);
+  const problems = (error?.issues ?? []).map(({ path, message }) => ({ path, problem: message }));
+  return { value: data, problems, unknown };
+}
+
+function shapeAt(path: Path): object {
+  if (path.length === 3) return smtpShape;
+  if (path[0] === 'relay') return relayShape;
+  if (path[0] === 'providers') return providerShape;
+  return path[0] === 'accounts' ? accountShape : rootShape;
+}
+
+function objectAt(json: unknown, path: Path): Record<PropertyKey, unknown> {
+  return path.reduce((at, step) => (at as Record<PropertyKey, unknown>)[step], json) as Record<
+    PropertyKey,
+    unknown
+  >;
+}
