@@ -1,0 +1,104 @@
+/**
+ * All accounts as they stand on disk and in the configuration at one moment: each token file read and resolved,
+ * and each configured account whose file is missing. One bad file is one broken account and disturbs no other.
+ */
+import { realpath } from 'node:fs/promises';
+import { join } from 'node:path';
+import {
+  type Account,
+  type AnyAccount,
+  type BrokenAccount,
+  isBroken,
+  type TokenFileOverrides,
+} from '../accounts/account.js';
+import { resolveAccount } from '../accounts/resolve.js';
+import { type SaslLogins, saslLogin } from '../accounts/sasl-passwd.js';
+import type { Config } from '../config/config.js';
+import { defaultTokenDirectories } from '../config/paths.js';
+import { type AppError, toAppError } from '../core/errors.js';
+import { Secret } from '../core/secret.js';
+import { directoriesOf, listTokenFiles, type TokenFileEntry } from '../tokens/directory.js';
+import { createFileStore } from '../tokens/file-store.js';
+import type { LockOptions } from '../tokens/lock.js';
+import type { StoredToken, TokenStore } from '../tokens/token.js';
+
+export interface CensusOptions extends LockOptions {
+  readonly config: Config;
+  readonly tokenDirectories: readonly string[];
+  readonly saslPasswd: SaslLogins;
+}
+
+/** One token file, or the place where a configured account's should be. */
+export type Found =
+  | {
+      readonly path: string;
+      readonly account: Account;
+      readonly store: TokenStore;
+      readonly stored: StoredToken;
+    }
+  | { readonly path: string; readonly account: BrokenAccount };
+
+export interface Census {
+  readonly found: readonly Found[];
+  /** Where a change can change this: the token directories, and those of the files that symlinks lead to. */
+  readonly directories: readonly string[];
+}
+
+/** `onProblem` hears of each token directory that cannot be listed. */
+export async function takeCensus(
+  options: CensusOptions,
+  onProblem: (problem: AppError) => void,
+): Promise<Census> {
+  const { config, tokenDirectories } = options;
+  const entries = await addConfigured(config, await listTokenFiles(tokenDirectories, onProblem));
+  const found: Found[] = [];
+  for (const { path } of entries) found.push(await readAccount(options, path));
+  const names = new Set(found.map(({ account }) => account.name));
+  const home = tokenDirectories[0] ?? defaultTokenDirectories[0]!;
+  for (const name of config.accounts.keys())
+    if (!names.has(name)) found.push(await readAccount(options, join(home, name)));
+  const directories = new Set([...tokenDirectories, ...entries.flatMap(directoriesOf)]);
+  return { found, directories: [...directories] };
+}
+
+/** A file that `token_file` names goes by that path, wherever else it was found. */
+async function addConfigured(config: Config, listed: TokenFileEntry[]): Promise<TokenFileEntry[]> {
+  const entries = [...listed];
+  for (const { tokenFile: path } of config.accounts.values()) {
+    if (path === undefined) continue;
+    const target = await realpath(path).catch(() => path);
+    const at = entries.findIndex((entry) => entry.target === target);
+    if (at < 0) entries.push({ path, target });
+    else entries[at] = { path, target };
+  }
+  return entries;
+}
+
+async function readAccount(options: CensusOptions, path: string): Promise<Found> {
+  const { clock, config, random, saslPasswd } = options;
+  const store = createFileStore({ path, clock, random });
+  const source = { tokenFile: path, saslPasswdUser: saslLogin(saslPasswd, path) };
+  let stored: StoredToken;
+  try {
+    stored = await store.read();
+  } catch (error) {
+    const problem = toAppError(error);
+    return { path, account: brokenBy(problem, resolveAccount(config, { ...source, problem })) };
+  }
+  const account = resolveAccount(config, { ...source, overrides: stored.overrides });
+  return isBroken(account) ? { path, account } : { path, account, store, stored };
+}
+
+/** An account that is broken because of `problem`, as its resolution says already. */
+function brokenBy(problem: AppError, { name, senders, tokenFile }: AnyAccount): BrokenAccount {
+  return { name, senders, tokenFile, problem };
+}
+
+/** Whether two readings of one file make the same account; nothing else in it has a say. */
+export function sameOverrides(one: TokenFileOverrides, other: TokenFileOverrides): boolean {
+  const keys = Object.keys({ ...one, ...other }) as (keyof TokenFileOverrides)[];
+  return keys.every((key) => {
+    const [a, b] = [one[key], other[key]];
+    return a instanceof Secret && b instanceof Secret ? a.equals(b) : a === b;
+  });
+}

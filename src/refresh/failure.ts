@@ -1,0 +1,84 @@
+/**
+ * Why there is no new token, as an AppError: from what a token endpoint answered to a message for the log, a
+ * command that mends it, and words for an SMTP reply that name the account but no path.
+ */
+import type { Account } from '../accounts/account.js';
+import { AppError } from '../core/errors.js';
+import { unknownProvider } from '../providers/index.js';
+import type { RefreshOutcome } from '../oauth/outcome.js';
+
+/** The command that gives an account a new sign-in. */
+export function signInCommand({ provider, tokenFile }: Account): string {
+  const name = provider.name === unknownProvider.name ? 'PROVIDER' : provider.name;
+  return `mailbearer get-token ${name} ${tokenFile} --overwrite-existing-token`;
+}
+
+export function outcomeFailure(
+  account: Account,
+  outcome: Exclude<RefreshOutcome, { kind: 'refreshed' }>,
+): AppError {
+  const { name } = account;
+  const endpoint = account.client.tokenEndpoint.origin;
+  let failure: AppError;
+  switch (outcome.kind) {
+    case 'transient':
+      failure = new AppError(
+        'refresh-transient',
+        `no token for ${name} from ${endpoint}: ${outcome.reason}`,
+        {
+          hint: 'it is tried again by itself',
+          publicDetail: causeWords(outcome.reason),
+        },
+      );
+      break;
+    case 'needs-person':
+      failure = new AppError('grant-dead', `${endpoint} ended the sign-in of ${name}: ${outcome.reason}`, {
+        hint: `${outcome.advice}: ${signInCommand(account)}`,
+        publicDetail: causeWords(outcome.reason),
+      });
+      break;
+    case 'misconfigured':
+      failure = new AppError(
+        'client-rejected',
+        `${endpoint} refuses the client of ${name}: ${outcome.reason}`,
+        {
+          hint: outcome.advice,
+          publicDetail: causeWords(outcome.reason),
+        },
+      );
+  }
+  return failure;
+}
+
+export function noRefreshToken(account: Account): AppError {
+  return new AppError('token-invalid', `the token file ${account.tokenFile} has no refresh_token`, {
+    hint: signInCommand(account),
+    publicDetail: 'no refresh_token',
+  });
+}
+
+/** The bare names of what went wrong, such as `invalid_grant, AADSTS700082`: all that a peer is told of it. */
+function causeWords(reason: string): string | undefined {
+  const words = reason.match(/\bAADSTS\d+|\b[a-z]+(?:_[a-z]+)+\b|\bE[A-Z]{4,}\b|\bHTTP \d{3}\b/g);
+  return words === null ? undefined : [...new Set(words)].slice(0, 3).join(', ');
+}
+
+/** Nothing was tried yet, or nothing will be any more. */
+export function noTokenYet(account: Account): AppError {
+  return new AppError('refresh-transient', `there is no token for ${account.name} yet`, {
+    hint: 'it is tried again by itself',
+  });
+}
+
+export function expiredOnArrival(account: Account): AppError {
+  const { client, name } = account;
+  const { origin } = client.tokenEndpoint;
+  return new AppError('refresh-transient', `${origin} gives ${name} tokens that have expired already`, {
+    hint: 'compare the clocks: timedatectl',
+  });
+}
+
+/** Whether to back off and try again, or to wait for a person. A full disk empties, and trying asks no server. */
+export function mayPass({ code, failure }: AppError): boolean {
+  return failure.remedy === 'retry' || failure.remedy === 'report-bug' || code === 'token-unwritable';
+}

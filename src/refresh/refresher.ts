@@ -1,0 +1,287 @@
+/**
+ * Keeps the token of one account fresh, in the background and on demand: one refresh at a time, old tokens used
+ * while they live, back-off, and the failure known rather than asked for again. Promises that a fresh token costs
+ * no I/O. How a refresh is done is refresh-once.ts's; when, schedule.ts's.
+ */
+import type { Account } from '../accounts/account.js';
+import { type Clock, sleep, type Timer } from '../core/clock.js';
+import type { AppError } from '../core/errors.js';
+import type { Logger } from '../core/logger.js';
+import type { NewToken, StoredToken, TokenStore } from '../tokens/token.js';
+import { refreshOnce, type RefreshResult, type RequestRefresh } from './refresh-once.js';
+import { expiredOnArrival, mayPass, noTokenYet } from './failure.js';
+import { type Flight, takeOff } from './flight.js';
+import { type HeldToken, holdToken } from './held-token.js';
+import { RefreshLog } from './refresh-log.js';
+import { nextAttemptAt, type RefreshPolicy } from './schedule.js';
+import type { AccessToken, TokenSource } from './token-source.js';
+
+export interface RefresherOptions {
+  readonly account: Account;
+  readonly store: TokenStore;
+  /** What the store held a moment ago. */
+  readonly initial: StoredToken;
+  readonly clock: Clock;
+  /** In [0, 1). */
+  readonly random: () => number;
+  readonly logger: Logger;
+  readonly requestRefresh: RequestRefresh;
+}
+
+export interface Refresher extends TokenSource {
+  /** The store may hold something else now. */
+  storeChanged(): Promise<void>;
+  status(): RefresherStatus;
+  /** Of the stored content that it goes by. */
+  readonly version: string;
+  /** Waits for a refresh under way, whose answer may be the only valid token. */
+  close(): Promise<void>;
+}
+
+export interface RefresherStatus {
+  readonly state: State['kind'];
+  readonly refreshing: boolean;
+  /** Of the token in hand. Milliseconds since the epoch. */
+  readonly expiresAt: number | undefined;
+  readonly nextAttemptAt: number | undefined;
+  readonly problem: AppError | undefined;
+}
+
+type State =
+  /** All is well. */
+  | { readonly kind: 'holding'; readonly held: HeldToken; readonly nextAt: number }
+  /** No token to use, and nothing tried yet. */
+  | { readonly kind: 'due'; readonly held?: undefined; readonly nextAt: number }
+  /** The last attempt failed; the old token may still live. */
+  | {
+      readonly kind: 'troubled';
+      readonly held: HeldToken | undefined;
+      readonly nextAt: number;
+      readonly failures: number;
+      readonly error: AppError;
+    }
+  /** The new token is in memory only. Nothing but writing it is tried. */
+  | { readonly kind: 'unsaved'; readonly held: HeldToken | undefined; readonly error: AppError };
+
+/** How long a message waits for a refresh it could do without, or that failed before; from its start. */
+const patienceMs = 5_000;
+/** A living holder of the lock ends within its own time-out of 30 s. */
+const lockPatienceMs = 45_000;
+/** A token newer than this is not refreshed because a server refused it: the reason is another. */
+const refusedGraceMs = 60_000;
+/** Timers do not run while a machine sleeps, so none is longer. */
+const longestSleepMs = 300_000;
+
+export function createRefresher(options: RefresherOptions): Refresher {
+  return new AccountRefresher(options);
+}
+
+class AccountRefresher implements Refresher {
+  readonly #options: RefresherOptions;
+  readonly #policy: RefreshPolicy;
+  readonly #log: RefreshLog;
+  readonly #closing = new AbortController();
+  #state: State;
+  /** Of the stored token that #state speaks of. */
+  #version: string;
+  #flight: Flight | undefined;
+  #timer: Timer | undefined;
+  #writeAgainNow = new AbortController();
+
+  constructor(options: RefresherOptions) {
+    const { account, initial } = options;
+    this.#options = options;
+    this.#policy = {
+      windowSeconds: account.refreshWindowSeconds,
+      minimumLifetimeSeconds: account.provider.minimumLifetimeSeconds,
+    };
+    this.#log = new RefreshLog(account, options.logger);
+    this.#version = initial.version;
+    this.#state = this.#healthy(initial);
+    this.#sleep();
+  }
+
+  accessToken(): Promise<AccessToken> {
+    const { held } = this.#state;
+    if (held !== undefined && this.#now() < held.dueAt) return held.answer;
+    return this.#refreshed();
+  }
+
+  reportRefused({ secret }: AccessToken): void {
+    const state = this.#state;
+    if (state.kind !== 'holding' || this.#flight || !state.held.token.secret.equals(secret)) return;
+    if (this.#now() - state.held.issuedAt < refusedGraceMs) return;
+    this.#state = { ...state, held: { ...state.held, dueAt: 0 }, nextAt: this.#now() };
+    this.#refresh();
+  }
+
+  async storeChanged(): Promise<void> {
+    // A sign-in ends the wait for another attempt to write what it replaces.
+    this.#writeAgainNow.abort();
+    for (;;) {
+      await this.#flight?.finished;
+      const before = this.#version;
+      const stored = await this.#options.store.read().catch(() => undefined);
+      if (stored === undefined || this.#closing.signal.aborted) return;
+      if (this.#flight || this.#version !== before) continue;
+      if (stored.version === before) return;
+      this.#version = stored.version;
+      this.#state = this.#healthy(stored);
+      this.#sleep();
+      return;
+    }
+  }
+
+  get version(): string {
+    return this.#version;
+  }
+
+  status(): RefresherStatus {
+    const state = this.#state;
+    return {
+      state: state.kind,
+      refreshing: this.#flight !== undefined,
+      expiresAt: state.held?.token.expiresAt,
+      nextAttemptAt: state.kind === 'unsaved' ? undefined : state.nextAt,
+      problem: 'error' in state ? state.error : undefined,
+    };
+  }
+
+  async close(): Promise<void> {
+    this.#closing.abort();
+    this.#timer?.cancel();
+    this.#writeAgainNow.abort();
+    await this.#flight?.finished;
+  }
+
+  /** Inside the window or past it: waits for a refresh as long as there is nothing better. */
+  async #refreshed(): Promise<AccessToken> {
+    // Twice, because a refresh can end with a new sign-in whose own token must be refreshed first.
+    for (let round = 0; round < 2; round++) {
+      const { held, kind } = this.#state;
+      if (!this.#mayTry()) break;
+      const { patience, settled } = this.#refresh();
+      const hurry = kind === 'troubled' || (held && this.#now() < held.usableUntil);
+      await (hurry ? patience : settled);
+      if (this.#state.kind !== 'due') break;
+    }
+    const state = this.#state;
+    if (state.held && this.#now() < state.held.usableUntil) return state.held.token;
+    throw 'error' in state ? state.error : noTokenYet(this.#options.account);
+  }
+
+  /** Not while backing off, unless an attempt runs already; not while there is something to write. */
+  #mayTry(): boolean {
+    if (this.#closing.signal.aborted || this.#state.kind === 'unsaved') return false;
+    return this.#flight !== undefined || this.#state.kind !== 'troubled' || this.#now() >= this.#state.nextAt;
+  }
+
+  #refresh(): Flight {
+    this.#timer?.cancel();
+    this.#flight ??= takeOff(
+      this.#options.clock,
+      patienceMs,
+      (settle) => this.#fly(settle),
+      () => {
+        this.#flight = undefined;
+        this.#sleep();
+      },
+    );
+    return this.#flight;
+  }
+
+  async #fly(settle: () => void): Promise<void> {
+    const { account, clock, requestRefresh, store } = this.#options;
+    const startedAt = clock.monotonic();
+    const lockPatience = new AbortController();
+    const timer = clock.setTimer(lockPatienceMs, () => lockPatience.abort(), { unref: true });
+    let writes = 0;
+    const result = await refreshOnce({
+      account,
+      store,
+      clock,
+      requestRefresh,
+      mustRefresh: (found) => this.#mustRefresh(found),
+      beforeWritingAgain: (token, failure) => {
+        const again = this.#keepInMemory(token, failure, ++writes);
+        settle();
+        return again;
+      },
+      signal: AbortSignal.any([lockPatience.signal, this.#closing.signal]),
+    });
+    timer.cancel();
+    this.#land(result, clock.monotonic() - startedAt);
+  }
+
+  /** Another process may have refreshed it already; a token that the server refused is due whoever wrote it. */
+  #mustRefresh(found: StoredToken): boolean {
+    const { held } = this.#state;
+    const now = this.#now();
+    if (held && held.token.secret.equals(found.accessToken)) return now >= held.dueAt;
+    const other = holdToken(found, this.#policy, now, 0);
+    return other === undefined || now >= other.dueAt;
+  }
+
+  async #keepInMemory(token: NewToken, error: AppError, failures: number): Promise<boolean> {
+    this.#state = { kind: 'unsaved', held: this.#hold({ ...token, writtenAt: this.#now() }), error };
+    this.#log.unsaved(error);
+    const wait = { kind: 'backing-off', failures, failedAt: this.#now(), retryAfterSeconds: 0 } as const;
+    const again = nextAttemptAt(wait, this.#policy, this.#now(), this.#options.random());
+    if (this.#writeAgainNow.signal.aborted) this.#writeAgainNow = new AbortController();
+    const stop = AbortSignal.any([this.#writeAgainNow.signal, this.#closing.signal]);
+    await sleep(this.#options.clock, again - this.#now(), stop).catch(() => undefined);
+    return !this.#closing.signal.aborted;
+  }
+
+  #land(result: RefreshResult, ms: number): void {
+    const { account } = this.#options;
+    if (result.kind === 'failed') {
+      if (this.#state.kind === 'unsaved') this.#log.lost(result.error);
+      else if (!this.#closing.signal.aborted) this.#log.ended(result, 0, ms);
+      this.#trouble(result.error, result.retryAfterSeconds);
+      return;
+    }
+    const { stored } = result;
+    this.#log.ended(result, Math.ceil((stored.expiresAt - this.#now()) / 1000), ms);
+    this.#version = stored.version;
+    const state = this.#healthy(stored);
+    // Taken for due, it would be refreshed again at once, and so on.
+    if (result.kind === 'refreshed' && state.kind === 'due')
+      this.#trouble(expiredOnArrival(account), undefined);
+    else this.#state = state;
+  }
+
+  #trouble(error: AppError, retryAfterSeconds: number | undefined): void {
+    const { clock, random } = this.#options;
+    const failedAt = clock.now();
+    const failures = this.#state.kind === 'troubled' ? this.#state.failures + 1 : 1;
+    const situation = mayPass(error)
+      ? ({ kind: 'backing-off', failures, failedAt, retryAfterSeconds } as const)
+      : ({ kind: 'stopped', failedAt } as const);
+    const nextAt = nextAttemptAt(situation, this.#policy, failedAt, random());
+    this.#state = { kind: 'troubled', held: this.#state.held, nextAt, failures, error };
+  }
+
+  #healthy(stored: StoredToken): State {
+    const held = this.#hold(stored);
+    return held ? { kind: 'holding', held, nextAt: held.dueAt } : { kind: 'due', nextAt: this.#now() };
+  }
+
+  #hold(facts: Parameters<typeof holdToken>[0]): HeldToken | undefined {
+    return holdToken(facts, this.#policy, this.#now(), this.#options.random());
+  }
+
+  #now(): number {
+    return this.#options.clock.now();
+  }
+
+  /** Until the next attempt is due. */
+  #sleep(): void {
+    this.#timer?.cancel();
+    if (this.#closing.signal.aborted || this.#flight || this.#state.kind === 'unsaved') return;
+    const { nextAt } = this.#state;
+    const wait = Math.min(nextAt - this.#now(), longestSleepMs);
+    const wake = () => (nextAt <= this.#now() ? this.#refresh() : this.#sleep());
+    this.#timer = this.#options.clock.setTimer(wait, wake, { unref: true });
+  }
+}

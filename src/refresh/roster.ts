@@ -1,0 +1,224 @@
+/**
+ * The accounts in service, kept in step with their files: added, replaced and removed ones take effect within a
+ * second, and none disturbs another. An account that was known stays known when its file breaks or goes, so that
+ * its mail waits instead of leaving through another account. Errors at start are thrown, later ones are logged.
+ */
+import { type Account, type AnyAccount, type BrokenAccount, canSubmit } from '../accounts/account.js';
+import { buildRoutes, describeConflict, describeMissingDefault, type Routes } from '../accounts/routing.js';
+import { AppError, toAppError } from '../core/errors.js';
+import type { Logger } from '../core/logger.js';
+import type { StoredToken } from '../tokens/token.js';
+import { type Census, type CensusOptions, type Found, sameOverrides, takeCensus } from './census.js';
+import type { RequestRefresh } from './refresh-once.js';
+import { signInCommand } from './failure.js';
+import { createRefresher, type Refresher, type RefresherStatus } from './refresher.js';
+import type { AccountDirectory, Lookup } from './token-source.js';
+import { type DirectoryWatch, watchDirectories } from './watch.js';
+
+export interface RosterOptions extends CensusOptions {
+  readonly logger: Logger;
+  readonly requestRefresh: RequestRefresh;
+}
+
+export interface Roster extends AccountDirectory {
+  /** In order of appearance. `refresh` is undefined for a broken account. */
+  accounts(): { readonly account: AnyAccount; readonly refresh: RefresherStatus | undefined }[];
+  /** Ends all refreshing; waits for answers under way to be written. */
+  close(): Promise<void>;
+}
+
+type Member =
+  | {
+      readonly kind: 'live';
+      readonly account: Account;
+      readonly tokens: Refresher;
+      stored: StoredToken;
+    }
+  | { readonly kind: 'broken'; readonly account: BrokenAccount };
+
+/** Throws AppError config-invalid when two accounts claim a sender or the default account is none. */
+export async function openRoster(options: RosterOptions): Promise<Roster> {
+  const roster = new LiveRoster(options);
+  try {
+    await roster.open();
+    return roster;
+  } catch (error) {
+    await roster.close();
+    throw error;
+  }
+}
+
+class LiveRoster implements Roster {
+  readonly #options: RosterOptions;
+  readonly #watch: DirectoryWatch;
+  /** By path of the token file. */
+  readonly #members = new Map<string, Member>();
+  readonly #leaving = new Set<Promise<void>>();
+  /** What was logged and still holds. */
+  readonly #said = new Set<string>();
+  #routes: Routes = buildRoutes([]);
+  #lookups = new Map<AnyAccount, Lookup>();
+  #scanning: Promise<void> | undefined;
+  #scanAgain = false;
+  #closed = false;
+
+  constructor(options: RosterOptions) {
+    this.#options = options;
+    const { clock, logger } = options;
+    this.#watch = watchDirectories({ clock, logger, onChange: () => this.#scan() });
+  }
+
+  async open(): Promise<void> {
+    // Watched first: what changes while they are read is then seen.
+    await this.#watch.follow(this.#options.tokenDirectories);
+    const census = await this.#take();
+    const accounts = census.found.map(({ account }) => account);
+    const { conflicts, missingDefault } = buildRoutes(accounts, this.#options.config.defaultAccount);
+    for (const conflict of conflicts) throw describeConflict(conflict);
+    if (missingDefault !== undefined) throw describeMissingDefault(missingDefault, accounts);
+    await this.#apply(census);
+  }
+
+  lookup(sender: string): Lookup {
+    const account = this.#routes.find(sender);
+    if (account !== undefined) return this.#lookups.get(account)!;
+    return this.#anyLive() ? { kind: 'unknown' } : { kind: 'none' };
+  }
+
+  accounts(): ReturnType<Roster['accounts']> {
+    return [...this.#members.values()].map((member) => ({
+      account: accountOf(member),
+      refresh: member.kind === 'live' ? member.tokens.status() : undefined,
+    }));
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#watch.close();
+    await this.#scanning;
+    for (const member of this.#members.values()) this.#retire(member);
+    await Promise.all(this.#leaving);
+  }
+
+  #anyLive(): boolean {
+    return [...this.#members.values()].some(({ kind }) => kind === 'live');
+  }
+
+  #scan(): void {
+    if (this.#closed) return;
+    this.#scanAgain = true;
+    this.#scanning ??= this.#scanUntilQuiet().finally(() => (this.#scanning = undefined));
+  }
+
+  async #scanUntilQuiet(): Promise<void> {
+    while (this.#scanAgain && !this.#closed) {
+      this.#scanAgain = false;
+      await this.#apply(await this.#take());
+    }
+  }
+
+  #take(): Promise<Census> {
+    const { config, logger } = this.#options;
+    return takeCensus(this.#options, ({ hint, message }) => {
+      // Of the default directories, one or both may be missing.
+      const level = config.tokenDirs === undefined ? 'debug' : 'warn';
+      this.#sayOnce(message, () => logger[level]({ hint }, message));
+    });
+  }
+
+  async #apply({ directories, found }: Census): Promise<void> {
+    if (this.#closed) return;
+    for (const each of found) this.#admit(each);
+    const paths = new Set(found.map(({ path }) => path));
+    const names = new Set(found.map(({ account }) => account.name));
+    for (const [path, member] of this.#members) if (!paths.has(path)) this.#miss(path, member, names);
+    this.#route();
+    await this.#watch.follow(directories);
+  }
+
+  #admit(found: Found): void {
+    if (!('stored' in found)) return this.#break(found.path, found.account);
+    const { account, path, store, stored } = found;
+    const member = this.#members.get(path);
+    if (member?.kind === 'live' && sameOverrides(member.stored.overrides, stored.overrides)) {
+      if (member.tokens.version !== stored.version) void member.tokens.storeChanged();
+      member.stored = stored;
+      return;
+    }
+    if (member) this.#retire(member);
+    const tokens = createRefresher({ ...this.#options, account, store, initial: stored });
+    this.#members.set(path, { kind: 'live', account, tokens, stored });
+    this.#options.logger.info(
+      { account: account.name, tokenFile: path, provider: account.provider.name },
+      member ? 'account changed' : 'account added',
+    );
+  }
+
+  #break(path: string, broken: BrokenAccount): void {
+    const member = this.#members.get(path);
+    const { problem } = broken;
+    if (member?.kind === 'broken' && member.account.problem.message === problem.message) return;
+    if (member) this.#retire(member);
+    // A file that can no longer be read does not take away the senders that it was known by.
+    const known = member && accountOf(member);
+    const senders = [...new Set([...(known?.senders ?? []), ...broken.senders])];
+    const name = known?.name ?? broken.name;
+    this.#members.set(path, { kind: 'broken', account: { ...broken, name, senders, problem } });
+    const { code, hint, message } = problem;
+    this.#options.logger.error({ account: name, code, hint }, `account ${name} cannot be used: ${message}`);
+  }
+
+  /** The file is gone. An account that came back under another path is not missed. */
+  #miss(path: string, member: Member, names: ReadonlySet<string>): void {
+    const account = accountOf(member);
+    if (names.has(account.name)) {
+      this.#retire(member);
+      this.#members.delete(path);
+      return;
+    }
+    if (member.kind === 'live') this.#break(path, removed(member.account));
+  }
+
+  #route(): void {
+    const members = [...this.#members.values()];
+    this.#routes = buildRoutes(members.map(accountOf), this.#options.config.defaultAccount);
+    this.#lookups = new Map(members.map((member) => [accountOf(member), lookupOf(member)]));
+    for (const conflict of this.#routes.conflicts) {
+      const { hint, message } = describeConflict(conflict);
+      const { name } = conflict.accounts[0]!;
+      this.#sayOnce(message, () => this.#options.logger.error({ hint }, `${message}; ${name} keeps it`));
+    }
+  }
+
+  #retire(member: Member): void {
+    if (member.kind === 'broken') return;
+    const leaving = member.tokens.close().finally(() => this.#leaving.delete(leaving));
+    this.#leaving.add(leaving);
+  }
+
+  #sayOnce(message: string, say: () => void): void {
+    if (this.#said.has(message)) return;
+    this.#said.add(message);
+    say();
+  }
+}
+
+function accountOf(member: Member): AnyAccount {
+  return member.account;
+}
+
+function lookupOf(member: Member): Lookup {
+  if (member.kind === 'broken') return { kind: 'broken', account: member.account };
+  const { account, tokens } = member;
+  if (canSubmit(account)) return { kind: 'usable', live: { account, tokens } };
+  const { name, senders, submission, tokenFile } = account;
+  return { kind: 'broken', account: { name, senders, tokenFile, problem: toAppError(submission) } };
+}
+
+function removed(account: Account): BrokenAccount {
+  const { name, senders, tokenFile } = account;
+  const problem = new AppError('token-missing', `the token file ${tokenFile} was removed`, {
+    hint: `put it back, or: ${signInCommand(account)}`,
+  });
+  return { name, tokenFile, senders, problem };
+}

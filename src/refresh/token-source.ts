@@ -1,0 +1,39 @@
+/** Where the relay gets tokens, as the relay sees it. */
+import type { BrokenAccount, SubmittingAccount } from '../accounts/account.js';
+import type { Secret } from '../core/secret.js';
+
+export interface AccessToken {
+  readonly secret: Secret;
+  /** Milliseconds since the epoch. */
+  readonly expiresAt: number;
+}
+
+export interface TokenSource {
+  /**
+   * A token with enough life left for this account's server, refreshed first when it must be. Throws AppError
+   * (token-*, refresh-transient, grant-dead, client-rejected) when there is none; the caller defers the message.
+   */
+  accessToken(): Promise<AccessToken>;
+  /** The server refused this token: refresh in the background unless it was refreshed a moment ago. */
+  reportRefused(token: AccessToken): void;
+}
+
+export interface LiveAccount {
+  readonly account: SubmittingAccount;
+  readonly tokens: TokenSource;
+}
+
+/** Which account submits the mail of a sender. */
+export type Lookup =
+  | { readonly kind: 'usable'; readonly live: LiveAccount }
+  /** Known by name, but missing, broken or removed. */
+  | { readonly kind: 'broken'; readonly account: BrokenAccount }
+  /** Accounts there are, but none for this sender. */
+  | { readonly kind: 'unknown' }
+  /** No account at all can be used. */
+  | { readonly kind: 'none' };
+
+export interface AccountDirectory {
+  /** `sender` is the address in MAIL FROM, "" for the null sender. */
+  lookup(sender: string): Lookup;
+}

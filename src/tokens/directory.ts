@@ -1,0 +1,75 @@
+/**
+ * Which files of the token directories are accounts: every file but the ignored names, symlinks followed, each
+ * real file once. What cannot be read is listed all the same: an account that is known and cannot be used must
+ * not look like one that was never there.
+ */
+import { readdir, realpath, stat } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { AppError, describeCause, systemErrorCode } from '../core/errors.js';
+import { ownId } from './file-failure.js';
+import { isTokenFileName } from './names.js';
+
+export interface TokenFileEntry {
+  /** As listed, absolute; may be a symlink. */
+  readonly path: string;
+  /** The file itself; `path` when a symlink leads nowhere. */
+  readonly target: string;
+}
+
+/**
+ * In the order of the directories, by name within each. `onProblem` hears of each directory that cannot be
+ * listed; the others are listed all the same.
+ */
+export async function listTokenFiles(
+  directories: readonly string[],
+  onProblem: (problem: AppError) => void,
+): Promise<TokenFileEntry[]> {
+  const found = new Map<string, TokenFileEntry>();
+  for (const directory of directories) {
+    const names = await listNames(directory, onProblem);
+    for (const name of names) {
+      const path = resolve(directory, name);
+      if (!(await mayBeToken(path, name))) continue;
+      const target = await realpath(path).catch(() => path);
+      if (!found.has(target)) found.set(target, { path, target });
+    }
+  }
+  return [...found.values()];
+}
+
+async function listNames(directory: string, onProblem: (problem: AppError) => void): Promise<string[]> {
+  try {
+    return (await readdir(directory)).filter(isTokenFileName).toSorted();
+  } catch (cause) {
+    const missing = systemErrorCode(cause) === 'ENOENT';
+    const hint = missing
+      ? `make it: install -d -m 0700 ${directory}`
+      : `let user ${ownId()} list it: ls -ld ${directory}`;
+    onProblem(
+      new AppError(
+        'token-unreadable',
+        `cannot list the token directory ${directory}: ${describeCause(cause)}`,
+        { hint, cause },
+      ),
+    );
+    return [];
+  }
+}
+
+/**
+ * Subdirectories, sockets and FIFOs are no accounts, except a directory that is named like an address: that is
+ * what a container engine makes of a bind mount whose file is missing, and its account should say so.
+ */
+async function mayBeToken(path: string, name: string): Promise<boolean> {
+  try {
+    const stats = await stat(path);
+    return stats.isFile() || (stats.isDirectory() && name.includes('@'));
+  } catch {
+    return true;
+  }
+}
+
+/** The directories whose changes matter to a token file: its own, and that of the file a symlink leads to. */
+export function directoriesOf({ path, target }: TokenFileEntry): string[] {
+  return [join(path, '..'), join(target, '..')];
+}

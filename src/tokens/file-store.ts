@@ -1,0 +1,92 @@
+/**
+ * A token in a file, shared with whoever else reads it. Symlinks are followed to the file itself, whose owner,
+ * group, mode and unknown fields survive. Holds nothing between calls: the file is the truth.
+ */
+import { realpath } from 'node:fs/promises';
+import type { Clock } from '../core/clock.js';
+import { AppError } from '../core/errors.js';
+import { readFailure, unwritable } from './file-failure.js';
+import { mergeToken } from './format.js';
+import { type LockOptions, withLock } from './lock.js';
+import { readTokenText, storedToken, type TokenText } from './read-file.js';
+import { type Replacement, reserveReplacement } from './replacement.js';
+import type { LockedStore, NewToken, Reservation, StoredToken, TokenStore } from './token.js';
+
+export interface FileStoreOptions extends LockOptions {
+  /** May be a symlink. */
+  readonly path: string;
+  readonly clock: Clock;
+}
+
+export function createFileStore(options: FileStoreOptions): TokenStore {
+  const { path } = options;
+  return {
+    read: () => readToken(path),
+    async exclusively(work, signal) {
+      const target = await resolve(path);
+      return withLock(target, options, () => work(lockedStore(options)), signal);
+    },
+  };
+}
+
+function lockedStore(options: FileStoreOptions): LockedStore {
+  const { path } = options;
+  return {
+    read: () => readToken(path),
+    async reserve(): Promise<Reservation> {
+      const target = await resolve(path);
+      const basis = await readTokenText(path);
+      // A file that cannot be parsed must fail now, not after a token has been had.
+      storedToken(basis.text, basis.modifiedAt, path);
+      const replacement = await reserveReplacement({
+        ...options,
+        target,
+        text: basis.text,
+        ownership: basis,
+      });
+      return {
+        commit: (token) => commit(options, target, basis, replacement, token),
+        release: () => replacement.release(),
+      };
+    },
+  };
+}
+
+async function commit(
+  { path, clock }: FileStoreOptions,
+  target: string,
+  basis: TokenText,
+  replacement: Replacement,
+  token: NewToken,
+): Promise<StoredToken> {
+  if ((await resolve(path)) !== target)
+    throw unwritable(path, 'it now leads to another file', 'nothing to do: the write is repeated there');
+  const text = mergeToken(await currentText(path, basis), token, path);
+  await replacement.publish(text, 'replace');
+  return storedToken(text, clock.now(), path);
+}
+
+/** What stands there now, for others may have changed other fields; a file that was damaged meanwhile is healed. */
+async function currentText(path: string, basis: TokenText): Promise<string> {
+  try {
+    const { text, modifiedAt } = await readTokenText(path);
+    storedToken(text, modifiedAt, path);
+    return text;
+  } catch (error) {
+    if (error instanceof AppError && error.code === 'token-invalid') return basis.text;
+    throw error;
+  }
+}
+
+async function readToken(path: string): Promise<StoredToken> {
+  const { text, modifiedAt } = await readTokenText(path);
+  return storedToken(text, modifiedAt, path);
+}
+
+async function resolve(path: string): Promise<string> {
+  try {
+    return await realpath(path);
+  } catch (error) {
+    throw readFailure(path, error);
+  }
+}

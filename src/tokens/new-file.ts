@@ -1,0 +1,120 @@
+/**
+ * The token file of a new sign-in: 0600 (run as root: with the owner and group of its directory), durable and
+ * atomic, and never in place of another token unless that is wanted. Then owner, mode, and every field that the
+ * sign-in does not set stay. `checkTokenFileWritable` finds out before a person is sent to a browser.
+ */
+import { readlink, realpath, stat } from 'node:fs/promises';
+import { basename, dirname, join, resolve } from 'node:path';
+import { AppError, systemErrorCode } from '../core/errors.js';
+import { unwritable, writeFailure } from './file-failure.js';
+import { editFields, parseToken, type TokenFields } from './format.js';
+import { type LockOptions, withLock } from './lock.js';
+import { type Ownership, readTokenText } from './read-file.js';
+import { alreadyExists, type Replacement, reserveReplacement } from './replacement.js';
+
+export interface NewFileOptions extends LockOptions {
+  /** Whether an existing token may be replaced. */
+  readonly overwrite: boolean;
+}
+
+/** A refresh that runs elsewhere ends within its time-out of 30 s. */
+const lockPatienceMs = 35_000;
+
+/** Throws AppError token-exists or token-unwritable, as createTokenFile would; leaves nothing behind. */
+export async function checkTokenFileWritable(path: string, options: NewFileOptions): Promise<void> {
+  const { replacement } = await prepare(path, options);
+  await replacement.release();
+}
+
+/** Throws AppError token-exists, token-unreadable (what it would replace) or token-unwritable. */
+export async function createTokenFile(
+  path: string,
+  fields: TokenFields,
+  options: NewFileOptions,
+): Promise<void> {
+  const write = async () => {
+    const { replacement, text } = await prepare(path, options);
+    try {
+      await replacement.publish(
+        editFields(text ?? '{}', fields, path),
+        options.overwrite ? 'replace' : 'create',
+      );
+    } finally {
+      await replacement.release();
+    }
+  };
+  const patience = new AbortController();
+  const timer = options.clock.setTimer(lockPatienceMs, () => patience.abort());
+  try {
+    await withLock(await followLinks(path), options, write, patience.signal);
+  } catch (error) {
+    // A fresh sign-in outranks whatever is going on: the refresher drops a result that comes after it.
+    if (error instanceof AppError && error.code === 'token-locked') await write();
+    else throw error;
+  } finally {
+    timer.cancel();
+  }
+}
+
+async function prepare(
+  path: string,
+  { overwrite, clock, random }: NewFileOptions,
+): Promise<{ replacement: Replacement; text: string | undefined }> {
+  const target = await followLinks(path);
+  const existing = await readExisting(target);
+  if (existing && !overwrite) throw alreadyExists(path);
+  const ownership = existing ?? (await ownershipOfNew(target));
+  const text = existing?.text;
+  const replacement = await reserveReplacement({ target, text: text ?? '', ownership, clock, random });
+  return { replacement, text };
+}
+
+/** Undefined when there is none. A damaged one has nothing worth keeping but its owner and mode. */
+async function readExisting(target: string): Promise<(Ownership & { text: string | undefined }) | undefined> {
+  try {
+    const { text, uid, gid, mode } = await readTokenText(target);
+    return { text: isToken(text, target) ? text : undefined, uid, gid, mode };
+  } catch (error) {
+    if (!(error instanceof AppError)) throw error;
+    if (error.code === 'token-missing') return undefined;
+    // A directory, a device: rename would fail or do harm.
+    if (error.code === 'token-invalid') throw unwritable(target, error.message, error.hint ?? '', error);
+    throw error;
+  }
+}
+
+function isToken(text: string, target: string): boolean {
+  try {
+    parseToken(text, target);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Root writes for the service that owns the directory; anyone else can only write as himself. */
+async function ownershipOfNew(target: string): Promise<Partial<Ownership>> {
+  if (process.geteuid?.() !== 0) return {};
+  try {
+    const { uid, gid } = await stat(dirname(target));
+    return { uid, gid };
+  } catch (error) {
+    throw writeFailure(target, error);
+  }
+}
+
+/** Where a file of this name is or would be made: the end of its symlinks, even when nothing is there yet. */
+async function followLinks(path: string, depth = 0): Promise<string> {
+  try {
+    return await realpath(path);
+  } catch (error) {
+    if (systemErrorCode(error) !== 'ENOENT' || depth > 8) throw writeFailure(path, error);
+  }
+  const link = await readlink(path).catch(() => undefined);
+  if (link !== undefined) return followLinks(resolve(dirname(path), link), depth + 1);
+  try {
+    return join(await realpath(dirname(path)), basename(path));
+  } catch (error) {
+    throw writeFailure(path, error);
+  }
+}

@@ -1,0 +1,53 @@
+/**
+ * The token of one account as it stands in a store, and what a store must be able to do. A store knows nothing
+ * of OAuth; the refresher knows nothing of files.
+ */
+import type { TokenFileOverrides } from '../accounts/account.js';
+import type { Secret } from '../core/secret.js';
+
+export interface StoredToken {
+  readonly accessToken: Secret | undefined;
+  /** Milliseconds since the epoch; 0 when absent or unreadable, which only means "refresh". */
+  readonly expiresAt: number;
+  /** When the token was written, as far as is known; with expiresAt it tells the token's whole life. */
+  readonly writtenAt: number;
+  readonly refreshToken: Secret | undefined;
+  readonly overrides: TokenFileOverrides;
+  /** Changes whenever the content does; equal versions mean equal content. */
+  readonly version: string;
+}
+
+/** A refreshed token, about to be stored. */
+export interface NewToken {
+  readonly accessToken: Secret;
+  /** Milliseconds since the epoch. */
+  readonly expiresAt: number;
+  /** Undefined keeps the stored one. */
+  readonly refreshToken: Secret | undefined;
+}
+
+export interface TokenStore {
+  /** What is stored now. Throws AppError token-missing, token-unreadable or token-invalid. */
+  read(): Promise<StoredToken>;
+  /**
+   * Runs `work` while no other process refreshes this token. Waits for a living holder until `signal` aborts
+   * (AppError token-locked then).
+   */
+  exclusively<T>(work: (locked: LockedStore) => Promise<T>, signal?: AbortSignal): Promise<T>;
+}
+
+export interface LockedStore {
+  read(): Promise<StoredToken>;
+  /**
+   * Proves, before anything is asked of a token endpoint, that a result can be stored with the same owner and
+   * mode, and sets the space aside. Throws AppError token-unwritable with the command that mends it.
+   */
+  reserve(): Promise<Reservation>;
+}
+
+export interface Reservation {
+  /** Durable when it resolves: file and directory are synced. Throws AppError token-unwritable. */
+  commit(token: NewToken): Promise<StoredToken>;
+  /** Gives the space back; harmless after commit. */
+  release(): Promise<void>;
+}
