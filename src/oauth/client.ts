@@ -1,0 +1,207 @@
+/**
+ * The OAuth requests of an account, over openid-client; this is its only importer. The library makes the requests
+ * and judges normalised successes; transport, and the meaning of every failure, are ours. Plain OAuth 2.0: no
+ * discovery and no id_token, for all that is needed is static and stands in the account.
+ */
+import * as oidc from 'openid-client';
+import type { OAuthClient } from '../accounts/account.js';
+import { isLoopbackHost } from '../config/values.js';
+import { systemClock } from '../core/clock.js';
+import { AppError } from '../core/errors.js';
+import { Secret } from '../core/secret.js';
+import { classify, type FailedOutcome } from './classify.js';
+import { exchange, refusalIn } from './exchange.js';
+import type { HttpOptions } from './http.js';
+import {
+  assumedLifetimeSeconds,
+  defaultIntervalSeconds,
+  type Fields,
+  normaliseDeviceAuthorization,
+  normaliseToken,
+} from './normalise.js';
+import type { RefreshOutcome } from './outcome.js';
+
+export type Granted = Extract<RefreshOutcome, { kind: 'refreshed' }>;
+
+/** Nothing was granted: the OAuth error code, if there was one, and what it means. */
+export interface Refused {
+  readonly kind: 'refused';
+  readonly error: string | undefined;
+  readonly outcome: FailedOutcome;
+}
+
+/**
+ * RFC 6749 section 6. Never rejects for anything that the network or the server does, nor for an aborted signal:
+ * that is `transient`, and whether the server has rotated the token is then unknown.
+ */
+export async function requestRefresh(
+  client: OAuthClient,
+  refreshToken: Secret,
+  options: HttpOptions = {},
+): Promise<RefreshOutcome> {
+  const scope = client.refreshScope;
+  const reply = await requestToken(client, [refreshToken], options, (config) =>
+    oidc.refreshTokenGrant(config, refreshToken.reveal(), scope === undefined ? {} : { scope }),
+  );
+  return reply.kind === 'refused' ? reply.outcome : reply;
+}
+
+/** An authorization request, and how to redeem the code that it brings. */
+export interface Authorization {
+  readonly url: URL;
+  /** Random; the answer must carry it. */
+  readonly state: string;
+  /** RFC 6749 section 4.1.3, with the PKCE verifier (RFC 7636) that belongs to the request. */
+  redeem(code: Secret, options?: HttpOptions): Promise<Granted | Refused>;
+}
+
+/** `parameters` are the provider's own; they cannot override ours. */
+export async function prepareAuthorization(
+  client: OAuthClient,
+  authorizationEndpoint: URL,
+  redirectUri: string,
+  parameters: Readonly<Record<string, string>>,
+): Promise<Authorization> {
+  const state = oidc.randomState();
+  const pkceCodeVerifier = oidc.randomPKCECodeVerifier();
+  const config = configure(client, { authorization_endpoint: authorizationEndpoint });
+  const url = oidc.buildAuthorizationUrl(config, {
+    ...parameters,
+    redirect_uri: redirectUri,
+    state,
+    code_challenge: await oidc.calculatePKCECodeChallenge(pkceCodeVerifier),
+    code_challenge_method: 'S256',
+  });
+  return {
+    url,
+    state,
+    redeem(code, options = {}) {
+      // The library gets the redirect without `iss` (RFC 9207): no issuer is configured that it could equal.
+      const callback = new URL(redirectUri);
+      callback.search = new URLSearchParams({ code: code.reveal(), state }).toString();
+      return requestToken(client, [code, new Secret(pkceCodeVerifier)], options, (tokenConfig) =>
+        oidc.authorizationCodeGrant(tokenConfig, callback, { expectedState: state, pkceCodeVerifier }),
+      );
+    },
+  };
+}
+
+export interface DeviceAuthorization {
+  readonly kind: 'device';
+  readonly deviceCode: Secret;
+  readonly userCode: string;
+  readonly verificationUri: string;
+  readonly verificationUriComplete: string | undefined;
+  readonly expiresInSeconds: number;
+  readonly intervalSeconds: number;
+}
+
+/** RFC 8628 section 3.1. */
+export async function requestDeviceAuthorization(
+  client: OAuthClient,
+  deviceAuthorizationEndpoint: URL,
+  parameters: Readonly<Record<string, string>>,
+  options: HttpOptions = {},
+): Promise<DeviceAuthorization | Refused> {
+  const endpoints = { device_authorization_endpoint: deviceAuthorizationEndpoint };
+  const reply = await ask(client, endpoints, [], normaliseDeviceAuthorization, options, (config) =>
+    oidc.initiateDeviceAuthorization(config, parameters),
+  );
+  if (reply.kind === 'refused') return reply;
+  const { value } = reply;
+  return {
+    kind: 'device',
+    deviceCode: new Secret(value.device_code),
+    userCode: value.user_code,
+    verificationUri: value.verification_uri,
+    verificationUriComplete: value.verification_uri_complete,
+    expiresInSeconds: value.expires_in,
+    intervalSeconds: value.interval ?? defaultIntervalSeconds,
+  };
+}
+
+/** RFC 8628 section 3.4, once; "not yet" comes back as a refusal with `authorization_pending` or `slow_down`. */
+export function pollDeviceAuthorization(
+  client: OAuthClient,
+  deviceCode: Secret,
+  options: HttpOptions = {},
+): Promise<Granted | Refused> {
+  return requestToken(client, [deviceCode], options, (config) =>
+    oidc.genericGrantRequest(config, 'urn:ietf:params:oauth:grant-type:device_code', {
+      device_code: deviceCode.reveal(),
+    }),
+  );
+}
+
+/** Endpoints beside the token endpoint, by their names in RFC 8414. */
+type Endpoints = Partial<Record<'authorization_endpoint' | 'device_authorization_endpoint', URL>>;
+
+async function requestToken(
+  client: OAuthClient,
+  secrets: readonly Secret[],
+  options: HttpOptions,
+  request: (config: oidc.Configuration) => Promise<oidc.TokenEndpointResponse>,
+): Promise<Granted | Refused> {
+  const reply = await ask(client, {}, secrets, normaliseToken, options, request);
+  if (reply.kind === 'refused') return reply;
+  const { access_token, refresh_token, expires_in } = reply.value;
+  return {
+    kind: 'refreshed',
+    accessToken: new Secret(access_token),
+    refreshToken: refresh_token === undefined ? undefined : new Secret(refresh_token),
+    expiresInSeconds: expires_in ?? assumedLifetimeSeconds,
+    lifetimeKnown: expires_in !== undefined,
+  };
+}
+
+/** Runs one request of the library's; no words of a refusal hold `secrets` or the client's own. */
+async function ask<T>(
+  client: OAuthClient,
+  endpoints: Endpoints,
+  secrets: readonly Secret[],
+  normalise: (fields: Fields) => Fields,
+  options: HttpOptions,
+  request: (config: oidc.Configuration) => Promise<T>,
+): Promise<{ readonly kind: 'answered'; readonly value: T } | Refused> {
+  try {
+    const config = configure(client, endpoints);
+    // The library's own time-out signal is left aside: http.ts has one, on the clock that was handed in.
+    config[oidc.customFetch] = async (url, { headers, body }) => {
+      const form = (body as URLSearchParams).toString();
+      return Response.json(await exchange(new URL(url), headers, form, client, normalise, options));
+    };
+    return { kind: 'answered', value: await request(config) };
+  } catch (thrown) {
+    const refusal = refusalIn(thrown);
+    const now = (options.clock ?? systemClock).now();
+    const outcome = classify(refusal, { now, secrets: [...secrets, client.clientSecret] });
+    return { kind: 'refused', error: refusal.kind === 'answer' ? refusal.error : undefined, outcome };
+  }
+}
+
+function configure(client: OAuthClient, endpoints: Endpoints): oidc.Configuration {
+  if (client.clientId === '')
+    throw new AppError('account-incomplete', 'client_id is empty', {
+      hint: 'set client_id to the one of your registration at the provider',
+    });
+  const server = {
+    // The library wants an issuer; without id_token and `iss` it is compared with nothing.
+    issuer: client.tokenEndpoint.origin,
+    token_endpoint: client.tokenEndpoint.href,
+    ...Object.fromEntries(Object.entries(endpoints).map(([name, { href }]) => [name, href])),
+  };
+  // In the form, not as Basic: what sasl-xoauth2 does, and what every provider takes (RFC 6749 section 2.3.1).
+  const authentication = client.clientSecret.isEmpty
+    ? oidc.None()
+    : oidc.ClientSecretPost(client.clientSecret.reveal());
+  const config = new oidc.Configuration(server, client.clientId, undefined, authentication);
+  for (const endpoint of [client.tokenEndpoint, ...Object.values(endpoints)]) {
+    if (endpoint.protocol !== 'http:') continue;
+    if (!isLoopbackHost(endpoint.hostname))
+      throw new AppError('config-invalid', `plain http to ${endpoint.host} would send secrets in clear`, {
+        hint: 'name the https endpoint; http is only for servers on this machine',
+      });
+    oidc.allowInsecureRequests(config);
+  }
+  return config;
+}

@@ -1,0 +1,159 @@
+/**
+ * Sign-in with a browser: authorization code with state and PKCE, redirected to a listener on 127.0.0.1 that
+ * lives as long as the sign-in (RFC 8252 section 7.3). Where the browser is on another machine, the address that
+ * it failed to open can be pasted instead; whichever comes first wins. Only an answer with our state counts, so
+ * no other page or program can end the sign-in or slip in a code. It prints nothing.
+ */
+import { once } from 'node:events';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { finished } from 'node:stream/promises';
+import { AppError, describeCause, toAppError } from '../core/errors.js';
+import { classifyError, readable } from './classify.js';
+import { type Authorization, prepareAuthorization } from './client.js';
+import { pastedParameters, readAnswer, type Answer, type RefusingAnswer } from './login-answer.js';
+import { completeLogin, loginError, type LoginOptions, type SignedIn } from './login.js';
+import { type LoginPage, pageHeaders, renderLoginPage } from './login-page.js';
+
+export interface LoopbackLoginOptions extends LoginOptions {
+  readonly authorizationEndpoint: URL;
+  /** The provider's own, such as Google's access_type=offline. */
+  readonly authorizationParameters: Readonly<Record<string, string>>;
+  /** Default 0: any free port. */
+  readonly port?: number;
+}
+
+export interface LoopbackLogin {
+  /** To be opened in a browser. */
+  readonly authorizationUrl: string;
+  readonly redirectUri: string;
+  /** Rejects with AppError login-denied, client-rejected or refresh-transient. */
+  readonly result: Promise<SignedIn>;
+  /** Takes the address that the browser was sent to. Throws AppError usage when it is none; then try again. */
+  submitUrl(pasted: string): void;
+  /** Ends the listener once the browser has its page; rejects `result` if it is still waiting. */
+  close(): Promise<void>;
+}
+
+/** Throws AppError listen-failed when the port is taken, config-invalid for endpoints that may not be used. */
+export async function createLoopbackLogin(options: LoopbackLoginOptions): Promise<LoopbackLogin> {
+  const { client, authorizationEndpoint, clock } = options;
+  const server = createServer();
+  const port = await listen(server, options.port ?? 0);
+  const redirectUri = `http://127.0.0.1:${port}/`;
+  const parameters = {
+    ...options.authorizationParameters,
+    ...(options.scope === undefined ? {} : { scope: options.scope }),
+  };
+  let authorization: Authorization;
+  try {
+    authorization = await prepareAuthorization(client, authorizationEndpoint, redirectUri, parameters);
+  } catch (error) {
+    server.close();
+    throw error;
+  }
+
+  const result = new Deferred<SignedIn>();
+  const givenUp = new AbortController();
+  let ending: Promise<LoginPage> | undefined;
+  /** The first answer is redeemed; a reload, or the same answer pasted too, sees how that ended. */
+  const accept = (answer: Answer): Promise<LoginPage> => (ending ??= end(answer));
+
+  async function end(answer: Answer): Promise<LoginPage> {
+    try {
+      if ('error' in answer) throw refused(answer, authorizationEndpoint);
+      const reply = await authorization.redeem(answer.code, { clock, signal: givenUp.signal });
+      if (reply.kind === 'refused') throw loginError(reply.outcome, client.tokenEndpoint);
+      result.resolve(completeLogin(reply));
+      return { kind: 'done' };
+    } catch (error) {
+      const problem = toAppError(error);
+      result.reject(problem);
+      return { kind: 'failed', message: problem.message, hint: problem.hint };
+    }
+  }
+
+  async function handle(request: IncomingMessage): Promise<{ status: number; page: LoginPage }> {
+    const ignored = (status: number, message: string) => ({
+      status,
+      page: { kind: 'ignored', message } as const,
+    });
+    // Another name for this address is a page that plays DNS tricks.
+    if (request.headers.host !== `127.0.0.1:${port}`)
+      return ignored(400, 'This is not the name of this server.');
+    const [, path, query] = /^([^?]*)\??(.*)$/.exec(request.url ?? '') ?? [];
+    if (path !== '/') return ignored(404, 'There is no such page.');
+    if (request.method !== 'GET') return ignored(405, 'This page can only be opened.');
+    const answer = readAnswer(new URLSearchParams(query), authorization.state);
+    if (typeof answer === 'string') return ignored(400, `This is no answer to the sign-in: ${answer}.`);
+    const page = await accept(answer);
+    return { status: page.kind === 'done' ? 200 : 400, page };
+  }
+
+  const pages = new Set<Promise<void>>();
+  async function serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const { status, page } = await handle(request);
+    response.writeHead(status, pageHeaders).end(renderLoginPage(page));
+    await finished(response).catch(() => undefined);
+  }
+  server.on('request', (request: IncomingMessage, response: ServerResponse) => {
+    const page = serve(request, response).finally(() => pages.delete(page));
+    pages.add(page);
+  });
+
+  return {
+    authorizationUrl: authorization.url.href,
+    redirectUri,
+    result: result.promise,
+    submitUrl(pasted) {
+      const answer = readAnswer(pastedParameters(pasted), authorization.state);
+      if (typeof answer === 'string')
+        throw new AppError('usage', `this is not the address that the sign-in ended at: ${answer}`, {
+          hint: `paste what the browser's address bar shows after you agreed; it starts with ${redirectUri}?`,
+        });
+      void accept(answer);
+    },
+    async close() {
+      result.reject(new AppError('login-denied', 'the sign-in was given up before it was complete'));
+      givenUp.abort();
+      await Promise.all(pages);
+      if (!server.listening) return;
+      server.close();
+      server.closeAllConnections();
+      await once(server, 'close');
+    },
+  };
+}
+
+async function listen(server: Server, port: number): Promise<number> {
+  try {
+    server.listen(port, '127.0.0.1');
+    await once(server, 'listening');
+  } catch (error) {
+    throw new AppError('listen-failed', `cannot listen on 127.0.0.1:${port}: ${describeCause(error)}`, {
+      hint: 'name a free port with --local-listen-port, or 0 for any',
+      cause: error,
+    });
+  }
+  return (server.address() as AddressInfo).port;
+}
+
+function refused({ error, description }: RefusingAnswer, endpoint: URL): AppError {
+  const reason = readable(description === undefined ? error : `${error}: ${description}`, []);
+  return loginError(classifyError(error, description, reason), endpoint);
+}
+
+/** A promise that is settled from outside, once; nobody need be waiting when it is rejected. */
+class Deferred<T> {
+  readonly promise: Promise<T>;
+  resolve!: (value: T) => void;
+  reject!: (error: AppError) => void;
+
+  constructor() {
+    this.promise = new Promise((resolve, reject) => {
+      this.resolve = resolve;
+      this.reject = reject;
+    });
+    this.promise.catch(() => undefined);
+  }
+}
