@@ -1,0 +1,142 @@
+/**
+ * The message after DATA, as it goes through: still dot-stuffed, untouched, in the chunks in which it came.
+ * Only CR LF "." CR LF ends it (RFC 5321, 4.1.1.4). Other servers are less strict, and would let the author of
+ * a message end it early and speak SMTP in our name ("SMTP smuggling"), so a dot where they might see an end
+ * is defused: doubled where that is harmless, else the message is given up (`unsafe`).
+ */
+
+const CR = 0x0d;
+const LF = 0x0a;
+const DOT = 0x2e;
+const NUL = 0x00;
+const endOctets = 3; // "." CR LF
+const dot = Buffer.from('.');
+const candidates = ['\n.', '\r.', '\0.'].map((text) => Buffer.from(text));
+const nothing: readonly Buffer[] = [];
+const empty = Buffer.alloc(0);
+
+/** What stands before an octet, or after a dot; `nul` is a line end with NULs in between, which some drop. */
+type Neighbour = 'crlf' | 'lf' | 'cr' | 'nul' | 'other';
+type Verdict = 'pass' | 'double' | 'unsafe' | 'end';
+
+/** [what stands before the dot][what stands after it] */
+const verdicts: Readonly<Record<Neighbour, Readonly<Record<Neighbour, Verdict>>>> = {
+  crlf: { crlf: 'end', lf: 'double', cr: 'unsafe', nul: 'unsafe', other: 'pass' },
+  lf: { crlf: 'double', lf: 'double', cr: 'unsafe', nul: 'unsafe', other: 'double' },
+  cr: { crlf: 'unsafe', lf: 'unsafe', cr: 'unsafe', nul: 'unsafe', other: 'pass' },
+  nul: { crlf: 'unsafe', lf: 'unsafe', cr: 'unsafe', nul: 'unsafe', other: 'pass' },
+  other: { crlf: 'pass', lf: 'pass', cr: 'pass', nul: 'pass', other: 'pass' },
+};
+
+export interface BodyPart {
+  /** To be sent on, in order; the end mark is part of the last one. */
+  readonly pieces: readonly Buffer[];
+  readonly octets: number;
+  /** Set when this part reaches the end mark: what came after it. */
+  readonly rest: Buffer | undefined;
+}
+
+export class BodyScanner {
+  readonly #refuseBareNewlines: boolean;
+  /** What stands before the first octet of the next chunk. The message starts on a new line. */
+  #before: Neighbour = 'crlf';
+  /** A dot, or a dot and CR, whose meaning the next chunk decides. */
+  #held: Buffer = empty;
+  #unsafe = false;
+
+  constructor(options: { refuseBareNewlines: boolean }) {
+    this.#refuseBareNewlines = options.refuseBareNewlines;
+  }
+
+  /** True once the message may not be sent: nothing more comes out, but its end is still looked for. */
+  get unsafe(): boolean {
+    return this.#unsafe;
+  }
+
+  scan(chunk: Buffer): BodyPart {
+    const data = this.#held.length === 0 ? chunk : Buffer.concat([this.#held, chunk]);
+    this.#held = empty;
+    // Most chunks of most messages (base64, a line of text) hold no dot at all.
+    if (data.indexOf(DOT) < 0) return this.#finish(data, [data], data.length, data.length);
+    const next = candidates.map((needle) => data.indexOf(needle));
+    const pieces: Buffer[] = [];
+    let sent = 0;
+    for (let at = data[0] === DOT ? 0 : nearest(next); at >= 0; at = nearest(next)) {
+      const after = neighbourAfter(data, at + 1);
+      if (after === undefined) {
+        pieces.push(data.subarray(sent, at));
+        this.#held = data.subarray(at);
+        return this.#finish(data, pieces, at, at);
+      }
+      const verdict = verdicts[neighbourBefore(data, at, this.#before)][after];
+      if (verdict === 'end') {
+        const end = at + endOctets;
+        pieces.push(data.subarray(sent, end));
+        return { ...this.#finish(data, pieces, end, at), rest: data.subarray(end) };
+      }
+      if (verdict === 'unsafe') this.#unsafe = true;
+      if (verdict === 'double') {
+        pieces.push(data.subarray(sent, at), dot);
+        sent = at;
+      }
+      for (const [index, needle] of candidates.entries()) {
+        if (next[index]! >= 0 && next[index]! < at) next[index] = data.indexOf(needle, at);
+      }
+    }
+    pieces.push(sent === 0 ? data : data.subarray(sent));
+    return this.#finish(data, pieces, data.length, data.length);
+  }
+
+  /**
+   * @param consumed octets of `data` that have been decided on
+   * @param text the part of them in front of an end mark
+   */
+  #finish(data: Buffer, pieces: Buffer[], consumed: number, text: number): BodyPart {
+    if (this.#refuseBareNewlines && hasBareNewline(data.subarray(0, text), this.#before)) this.#unsafe = true;
+    this.#before = neighbourBefore(data, consumed, this.#before);
+    if (this.#unsafe) return { pieces: nothing, octets: 0, rest: undefined };
+    // Many pieces mean many doubled dots; one copy is cheaper than many writes.
+    const out = pieces.length > 1 ? [Buffer.concat(pieces)] : pieces;
+    return { pieces: out, octets: out[0]!.length, rest: undefined };
+  }
+}
+
+/** Position of the dot of the nearest candidate, or -1. */
+function nearest(next: readonly number[]): number {
+  let best = -1;
+  for (const found of next) if (found >= 0 && (best < 0 || found < best)) best = found;
+  return best < 0 ? -1 : best + 1;
+}
+
+function neighbourBefore(data: Buffer, position: number, before: Neighbour): Neighbour {
+  if (position === 0) return before;
+  const last = data[position - 1];
+  if (last === CR) return 'cr';
+  if (last === LF) return (position > 1 ? data[position - 2] === CR : before === 'cr') ? 'crlf' : 'lf';
+  if (last !== NUL) return 'other';
+  let start = position - 1;
+  while (start > 0 && data[start - 1] === NUL) start--;
+  return neighbourBefore(data, start, before) === 'other' ? 'other' : 'nul';
+}
+
+/** Undefined when the octets that decide are not there yet. */
+function neighbourAfter(data: Buffer, position: number): Neighbour | undefined {
+  if (position >= data.length) return undefined;
+  const first = data[position];
+  if (first === LF) return 'lf';
+  if (first === NUL) return 'nul';
+  if (first !== CR) return 'other';
+  if (position + 1 >= data.length) return undefined;
+  return data[position + 1] === LF ? 'crlf' : 'cr';
+}
+
+function hasBareNewline(text: Buffer, before: Neighbour): boolean {
+  if (before === 'cr' && text.length > 0 && text[0] !== LF) return true;
+  for (let at = text.indexOf(LF); at >= 0; at = text.indexOf(LF, at + 1)) {
+    if (at === 0 ? before !== 'cr' : text[at - 1] !== CR) return true;
+  }
+  for (let at = text.indexOf(CR); at >= 0 && at + 1 < text.length; at = text.indexOf(CR, at + 1)) {
+    if (text[at + 1] !== LF) return true;
+  }
+  return false;
+}

@@ -1,0 +1,142 @@
+/**
+ * The client's side of an SMTP session up to the point where mail can be sent: greeting, EHLO, STARTTLS, EHLO,
+ * AUTH. It is a conversation without I/O: generators that yield what to send and are handed the reply. Who
+ * runs them owns the socket and the time.
+ */
+import { AppError } from '../../core/errors.js';
+import {
+  chooseMechanism,
+  type Credentials,
+  type ErrorChallenge,
+  type Mechanism,
+  type MechanismName,
+  parseErrorChallenge,
+} from '../sasl/mechanism.js';
+import { printable, type Reply, replyText } from './reply.js';
+import type { ClientStage } from './states.js';
+
+/** RFC 4954, 4: an initial response must fit the 512-octet command line; Gmail and Postfix do enforce limits. */
+const longestCommandOctets = 512;
+
+/** Upper-case keyword to its parameters, also upper case. */
+export type Extensions = ReadonlyMap<string, readonly string[]>;
+
+/** Sends `line` (none while the greeting is awaited) and waits for one reply. */
+export interface LoginStep {
+  readonly stage: ClientStage;
+  readonly line: string | undefined;
+  /** What to log instead of a line that holds a token. */
+  readonly shown: string | undefined;
+}
+
+/** A part of the conversation; it returns when its part is done and throws AppError when that cannot be. */
+export type Conversation<T> = Generator<LoginStep, T, Reply>;
+
+export interface SignInOptions {
+  /** False after STARTTLS: the greeting came before it. */
+  readonly awaitGreeting: boolean;
+  /** Our name in EHLO. */
+  readonly clientName: string;
+  readonly mechanism: MechanismName | undefined;
+  readonly credentials: Credentials;
+}
+
+/** The server refused AUTH; what it said decides what happens next. */
+export class AuthRefused extends AppError {
+  readonly reply: Reply;
+  readonly challenge: ErrorChallenge | undefined;
+
+  constructor(user: string, mechanism: Mechanism, reply: Reply, challenge: ErrorChallenge | undefined) {
+    const why = challenge === undefined ? '' : ` after the challenge ${printable(challenge.text)}`;
+    super('upstream-auth', `AUTH ${mechanism.keyword} as ${user} was answered ${replyText(reply)}${why}`, {
+      publicDetail: replyText(reply).slice(0, 200),
+    });
+    this.reply = reply;
+    this.challenge = challenge;
+  }
+
+  /**
+   * Whether another token may help: not after a 4yz (the server could not check), nor after a challenge whose
+   * status is no sign of a bad token, as sasl-xoauth2 judges (400 and 401 are; RFC 7628 says invalid_token).
+   */
+  get blamesToken(): boolean {
+    if (this.reply.code < 500) return false;
+    const status = this.challenge?.status;
+    return status === undefined || ['400', '401', 'invalid_token', 'invalid_request'].includes(status);
+  }
+}
+
+/** Up to the point where the TLS handshake begins (RFC 3207). What was offered so far is to be forgotten. */
+export function* requestStartTls(clientName: string): Conversation<void> {
+  requireCode(yield step('greeting'), 220, 'greeting');
+  const extensions = yield* sayHello(clientName);
+  if (!extensions.has('STARTTLS')) {
+    throw new AppError('upstream-tls', 'the upstream server offers no STARTTLS', {
+      hint: 'check smtp.host and smtp.port; a server that speaks TLS from the start needs "tls": "implicit"',
+    });
+  }
+  requireCode(yield step('starttls', 'STARTTLS'), 220, 'starttls');
+}
+
+/** EHLO and AUTH; returns what the server offers to an authenticated client. */
+export function* signIn(options: SignInOptions): Conversation<Extensions> {
+  if (options.awaitGreeting) requireCode(yield step('greeting'), 220, 'greeting');
+  const extensions = yield* sayHello(options.clientName);
+  yield* authenticate(options, extensions);
+  return extensions;
+}
+
+function* sayHello(clientName: string): Conversation<Extensions> {
+  const reply = yield step('ehlo', `EHLO ${clientName}`);
+  requireCode(reply, 250, 'ehlo');
+  const extensions = new Map<string, readonly string[]>();
+  for (const line of reply.lines.slice(1)) {
+    // `AUTH=LOGIN` is an old spelling that some servers still add.
+    const [keyword, ...parameters] = line.toUpperCase().trim().split(/[ =]+/);
+    if (keyword) extensions.set(keyword, [...(extensions.get(keyword) ?? []), ...parameters]);
+  }
+  return extensions;
+}
+
+function* authenticate(options: SignInOptions, extensions: Extensions): Conversation<void> {
+  const offered = new Set(extensions.get('AUTH') ?? []);
+  const mechanism = chooseMechanism(offered, options.mechanism);
+  if (mechanism === undefined) {
+    const list = offered.size === 0 ? 'no AUTH at all' : `AUTH ${[...offered].join(' ')}`;
+    throw new AppError('upstream-mechanism', `the upstream server offers ${list}`, {
+      hint: `mailbearer needs ${options.mechanism?.toUpperCase() ?? 'XOAUTH2 or OAUTHBEARER'} there: check the host, the port and "mechanism"`,
+    });
+  }
+  const response = mechanism.response(options.credentials);
+  const oneLine = `AUTH ${mechanism.keyword} ${response}`;
+  let reply: Reply;
+  if (oneLine.length + 2 <= longestCommandOctets) {
+    reply = yield step('auth', oneLine, `AUTH ${mechanism.keyword} [redacted]`);
+  } else {
+    reply = yield step('auth', `AUTH ${mechanism.keyword}`);
+    if (reply.code === 334) reply = yield step('auth', response, '[redacted]');
+  }
+  let challenge: ErrorChallenge | undefined;
+  if (reply.code === 334) {
+    challenge = parseErrorChallenge(reply.lines.join(''));
+    reply = yield step('auth', mechanism.errorAnswer);
+  }
+  if (reply.code === 235) return;
+  if (reply.code === 421) throw refused(reply, 'auth');
+  throw new AuthRefused(options.credentials.user, mechanism, reply, challenge);
+}
+
+function step(stage: ClientStage, line?: string, shown = line): LoginStep {
+  return { stage, line: line === undefined ? undefined : `${line}\r\n`, shown };
+}
+
+function requireCode(reply: Reply, code: number, stage: ClientStage): void {
+  if (reply.code !== code) throw refused(reply, stage);
+}
+
+function refused(reply: Reply, stage: ClientStage): AppError {
+  const said = replyText(reply);
+  return new AppError('upstream-refused', `the upstream server answered ${said} (${stage})`, {
+    publicDetail: said.slice(0, 200),
+  });
+}

@@ -1,0 +1,141 @@
+/**
+ * One command line of a client, as data (RFC 5321, 4.1.1). Paths and parameters are kept exactly as they came:
+ * quoted local parts, A-labels and xtext pass on unread. Text is latin1, one character an octet, so UTF-8 in
+ * an address (RFC 6531) survives as well.
+ */
+import { makeReply, type Reply } from './reply.js';
+
+/** An ESMTP parameter; the keyword is upper case, the value raw, undefined when there was no `=`. */
+export interface Parameter {
+  readonly keyword: string;
+  readonly value: string | undefined;
+}
+
+export interface PathCommand {
+  readonly verb: 'MAIL' | 'RCPT';
+  /** What stood between the angle brackets. */
+  readonly path: string;
+  readonly parameters: readonly Parameter[];
+}
+
+export type SimpleVerb = 'EHLO' | 'HELO' | 'DATA' | 'RSET' | 'NOOP' | 'VRFY' | 'HELP' | 'QUIT';
+
+export type Command = PathCommand | { readonly verb: SimpleVerb; readonly argument: string };
+
+export type Verb = Command['verb'];
+
+/** A line that is no command that we take, and the reply that says so. */
+export interface Fault {
+  readonly verb: 'fault';
+  /** Set when the command was good and only came at the wrong time. */
+  readonly outOfOrder?: Verb | undefined;
+  readonly reply: Reply;
+}
+
+/** Bytes of another protocol; the connection must end, so that a web page can't submit mail through it. */
+export interface ForeignProtocol {
+  readonly verb: 'foreign';
+  readonly protocol: 'HTTP' | 'TLS';
+}
+
+const simpleVerbs: ReadonlySet<string> = new Set([
+  'EHLO',
+  'HELO',
+  'DATA',
+  'RSET',
+  'NOOP',
+  'VRFY',
+  'HELP',
+  'QUIT',
+]);
+const bareVerbs: ReadonlySet<string> = new Set(['DATA', 'RSET', 'QUIT']);
+/** Known to SMTP, not offered here: 502 (RFC 5321, 4.2.4). */
+const unofferedVerbs: ReadonlySet<string> = new Set([
+  ...['AUTH', 'STARTTLS', 'BDAT', 'EXPN', 'ETRN', 'ATRN', 'TURN', 'SEND', 'SOML', 'SAML'],
+]);
+
+const httpMethod = /^(?:GET|HEAD|POST|PUT|DELETE|CONNECT|OPTIONS|TRACE|PATCH|PRI) /;
+/** `Host: 127.0.0.1`; no SMTP verb is followed by a colon at once. */
+const headerLine = /^[!-9;-~]+:/;
+const tlsHandshake = '\x16\x03';
+
+const controlCharacter = /[\u0000-\u001f\u007f]/;
+
+export function parseCommand(line: string): Command | Fault | ForeignProtocol {
+  if (line.startsWith(tlsHandshake)) return { verb: 'foreign', protocol: 'TLS' };
+  if (httpMethod.test(line) || headerLine.test(line)) return { verb: 'foreign', protocol: 'HTTP' };
+  if (controlCharacter.test(line)) return fault(500, '5.2', 'Control characters are not allowed in commands');
+  const space = line.indexOf(' ');
+  const verb = (space < 0 ? line : line.slice(0, space)).toUpperCase();
+  const argument = space < 0 ? '' : line.slice(space + 1).trim();
+  if (verb === 'MAIL') return parsePathCommand('MAIL', 'FROM', argument);
+  if (verb === 'RCPT') return parsePathCommand('RCPT', 'TO', argument);
+  if (simpleVerbs.has(verb)) {
+    if (argument !== '' && bareVerbs.has(verb)) return fault(501, '5.4', `${verb} takes no argument`);
+    if (argument === '' && (verb === 'EHLO' || verb === 'HELO'))
+      return fault(501, '5.4', `${verb} needs a name`);
+    return { verb: verb as SimpleVerb, argument };
+  }
+  if (unofferedVerbs.has(verb)) return fault(502, '5.1', `${verb} is not offered here`);
+  return fault(500, '5.2', 'Unknown command');
+}
+
+function parsePathCommand(
+  verb: 'MAIL' | 'RCPT',
+  keyword: 'FROM' | 'TO',
+  argument: string,
+): PathCommand | Fault {
+  const syntax = `Syntax: ${verb} ${keyword}:<address>`;
+  if (!argument.toUpperCase().startsWith(`${keyword}:`)) return fault(501, '5.4', syntax);
+  const rest = argument.slice(keyword.length + 1).trimStart();
+  const path = takePath(rest);
+  if (path === undefined) return fault(501, '5.4', syntax);
+  if (verb === 'RCPT' && path.text === '') return fault(501, '1.3', 'A recipient is needed');
+  const parameters = parseParameters(rest.slice(path.length));
+  if (parameters === undefined) return fault(501, '5.4', `Malformed ${verb} parameter`);
+  return { verb, path: path.text, parameters };
+}
+
+/** A path in angle brackets, quoted strings respected, or (printers do it) an address without brackets. */
+function takePath(text: string): { text: string; length: number } | undefined {
+  if (!text.startsWith('<')) {
+    const bare = /^[^\s<>"]+/.exec(text)?.[0];
+    return bare === undefined ? undefined : { text: bare, length: bare.length };
+  }
+  const match = /^<((?:[^"<>\\\s]|"(?:[^"\\]|\\.)*"|\\.)*)>/.exec(text);
+  return match === null ? undefined : { text: match[1]!, length: match[0].length };
+}
+
+function parseParameters(text: string): Parameter[] | undefined {
+  if (text === '') return [];
+  if (!text.startsWith(' ')) return undefined;
+  const parameters: Parameter[] = [];
+  for (const word of text.split(' ')) {
+    if (word === '') continue;
+    const match = /^([A-Za-z0-9][A-Za-z0-9-]*)(?:=(\S+))?$/.exec(word);
+    if (match === null) return undefined;
+    parameters.push({ keyword: match[1]!.toUpperCase(), value: match[2] });
+  }
+  return parameters;
+}
+
+export function formatPathCommand(
+  verb: PathCommand['verb'],
+  path: string,
+  parameters: readonly Parameter[],
+): string {
+  const words = parameters.map(({ keyword, value }) =>
+    value === undefined ? ` ${keyword}` : ` ${keyword}=${value}`,
+  );
+  return `${verb} ${verb === 'MAIL' ? 'FROM' : 'TO'}:<${path}>${words.join('')}\r\n`;
+}
+
+/** The mailbox of a path: without a source route (RFC 5321, 4.1.1.3 and appendix C). */
+export function mailboxOf(path: string): string {
+  const routeEnd = path.startsWith('@') ? path.indexOf(':') : -1;
+  return path.slice(routeEnd + 1);
+}
+
+function fault(code: number, detail: string, text: string): Fault {
+  return { verb: 'fault', reply: makeReply(code, detail, text) };
+}

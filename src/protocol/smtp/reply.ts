@@ -1,0 +1,93 @@
+/**
+ * Replies: octets to `Reply` and back (RFC 5321, 4.2.1). Lines are kept as latin1 strings, so every octet of
+ * an upstream's text reaches the client as it came; only control characters, which have no place in a reply,
+ * become question marks. A reply that breaks the grammar is an AppError `upstream-protocol`.
+ */
+import { AppError } from '../../core/errors.js';
+import { enhancedCode } from './codes.js';
+import { LineReader } from './lines.js';
+
+export interface Reply {
+  /** 200 to 599. */
+  readonly code: number;
+  /** The text of each line after the code; at least one, possibly empty. Latin1. */
+  readonly lines: readonly string[];
+}
+
+/** RFC 5321, 4.5.3.1.5 says 512 octets; real servers write longer ones, and Postfix reads 2,048. */
+const longestLineOctets = 2048;
+const mostLines = 100;
+
+export function makeReply(code: number, detail: string, text: string): Reply {
+  return { code, lines: [`${enhancedCode(code, detail)} ${text}`] };
+}
+
+export function formatReply(reply: Reply): string {
+  const last = reply.lines.length - 1;
+  if (last === 0) return `${reply.code} ${reply.lines[0]}\r\n`;
+  return reply.lines.map((line, index) => `${reply.code}${index === last ? ' ' : '-'}${line}\r\n`).join('');
+}
+
+/** For logs: one line, as the peer said it. */
+export function replyText(reply: Reply): string {
+  return `${reply.code} ${reply.lines.join(' ')}`.trimEnd();
+}
+
+export function isPositive(reply: Reply): boolean {
+  return reply.code < 400;
+}
+
+/** Collects an upstream's octets and hands out whole replies, however they were cut on the way. */
+export class ReplyReader {
+  readonly #lines = new LineReader(longestLineOctets);
+  #code = 0;
+  #texts: string[] = [];
+
+  push(chunk: Buffer): void {
+    this.#lines.push(chunk);
+  }
+
+  /** Octets received after the last whole reply. */
+  get pendingOctets(): number {
+    return this.#lines.pendingOctets;
+  }
+
+  /** The next whole reply, or undefined when more octets are needed. */
+  next(): Reply | undefined {
+    for (;;) {
+      const line = this.#lines.next();
+      if (line === undefined) return undefined;
+      if (line.kind === 'too-long') throw broken(`a reply line of more than ${longestLineOctets} octets`);
+      if (line.kind === 'bare-newline') throw broken('a bare CR or LF in a reply');
+      if (!this.#take(line.text)) continue;
+      const reply = { code: this.#code, lines: this.#texts };
+      this.#code = 0;
+      this.#texts = [];
+      return reply;
+    }
+  }
+
+  /** True when `line` was the last one of its reply. */
+  #take(line: string): boolean {
+    const match = /^([2-5]\d\d)(?:([ -])(.*))?$/s.exec(line);
+    if (match === null) throw broken(`a line that is no reply: "${printable(line).slice(0, 80)}"`);
+    const code = Number(match[1]);
+    if (this.#texts.length > 0 && code !== this.#code)
+      throw broken('a reply whose lines have different codes');
+    if (this.#texts.length === mostLines) throw broken(`a reply of more than ${mostLines} lines`);
+    this.#code = code;
+    this.#texts.push(printable(match[3] ?? ''));
+    return match[2] !== '-';
+  }
+}
+
+function broken(what: string): AppError {
+  return new AppError('upstream-protocol', `the upstream server sent ${what}`);
+}
+
+const controlCharacters = /[\u0000-\u0008\u000a-\u001f\u007f]/g;
+
+/** Without control characters (tab excepted), so that no reply or log line can be forged. */
+export function printable(text: string): string {
+  return text.replace(controlCharacters, '?');
+}

@@ -1,0 +1,125 @@
+/**
+ * The server's side of an SMTP session without sockets, clock or opinions: octets in, events out. It knows the
+ * grammar, the order of commands and where a message ends; what to answer is the session's business. It stops
+ * of its own accord after DATA and after the end of a message until it is told how that went, because what
+ * the next octets mean depends on it.
+ */
+import { type BodyPart, BodyScanner } from './body.js';
+import { type Command, type Fault, type ForeignProtocol, parseCommand } from './command.js';
+import { LineReader } from './lines.js';
+import { makeReply } from './reply.js';
+import { outOfOrder, type ServerState, serverTransitions } from './states.js';
+
+/**
+ * RFC 5321, 4.5.3.1.4 allows 512 octets and more with extensions; the longest parameters of those that we
+ * offer stay far below this, and Postfix allows as much.
+ */
+const longestCommandOctets = 2048;
+
+export type ServerEvent = Command | Fault | ForeignProtocol | BodyEvent;
+
+export interface BodyEvent extends BodyPart {
+  readonly verb: 'body';
+  /** The message ends with this part. */
+  readonly ended: boolean;
+  /** The message holds something that must not be sent on (see body.ts). */
+  readonly unsafe: boolean;
+}
+
+type Phase = 'commands' | 'awaiting-data-reply' | 'body' | 'awaiting-end-reply';
+
+export class ServerProtocol {
+  readonly #refuseBareNewlines: boolean;
+  readonly #lines = new LineReader(longestCommandOctets);
+  #state: ServerState = 'connected';
+  #phase: Phase = 'commands';
+  #body: BodyScanner | undefined;
+  #bodyInput: Buffer | undefined;
+
+  constructor(options: { refuseBareNewlines?: boolean } = {}) {
+    this.#refuseBareNewlines = options.refuseBareNewlines ?? false;
+  }
+
+  get state(): ServerState {
+    return this.#state;
+  }
+
+  /** Nothing more is read before dataAnswered or endAnswered. */
+  get isWaiting(): boolean {
+    return this.#phase === 'awaiting-data-reply' || this.#phase === 'awaiting-end-reply';
+  }
+
+  get isInBody(): boolean {
+    return this.#phase === 'body';
+  }
+
+  /** Octets received and not yet handed out. */
+  get pendingOctets(): number {
+    return this.#lines.pendingOctets + (this.#bodyInput?.length ?? 0);
+  }
+
+  receive(chunk: Buffer): void {
+    if (this.#phase !== 'body') this.#lines.push(chunk);
+    else this.#bodyInput = this.#bodyInput === undefined ? chunk : Buffer.concat([this.#bodyInput, chunk]);
+  }
+
+  /** The next event, or undefined when more octets or an answer are needed. */
+  nextEvent(): ServerEvent | undefined {
+    if (this.isWaiting) return undefined;
+    if (this.#phase === 'body') return this.#nextBodyPart();
+    const line = this.#lines.next();
+    if (line === undefined) return undefined;
+    if (line.kind === 'too-long') return fault(500, '5.2', 'Line too long');
+    if (line.kind === 'bare-newline') return fault(500, '5.2', 'Lines must end with CR LF');
+    const command = parseCommand(line.text);
+    return command.verb === 'fault' || command.verb === 'foreign' ? command : this.#step(command);
+  }
+
+  /** The reply to DATA is known: 354 opens the body, anything else leaves the transaction as it was. */
+  dataAnswered(accepted: boolean): void {
+    this.#phase = accepted ? 'body' : 'commands';
+    if (!accepted) return;
+    this.#body = new BodyScanner({ refuseBareNewlines: this.#refuseBareNewlines });
+    if (this.#lines.pendingOctets > 0) this.#bodyInput = this.#lines.takeRest();
+  }
+
+  /** The reply to the message is known. */
+  endAnswered(): void {
+    this.#phase = 'commands';
+    this.#state = 'greeted';
+  }
+
+  /** There is no transaction any more, or MAIL was refused and there was none. */
+  transactionOver(): void {
+    if (this.#state !== 'connected') this.#state = 'greeted';
+  }
+
+  #step(command: Command): Command | Fault {
+    const next = serverTransitions[this.#state][command.verb];
+    if (next === undefined) {
+      return { ...fault(503, '5.1', outOfOrder(this.#state, command.verb)), outOfOrder: command.verb };
+    }
+    this.#state = next;
+    if (command.verb === 'DATA') this.#phase = 'awaiting-data-reply';
+    return command;
+  }
+
+  #nextBodyPart(): BodyEvent | undefined {
+    const chunk = this.#bodyInput;
+    if (chunk === undefined || this.#body === undefined) return undefined;
+    this.#bodyInput = undefined;
+    const part = this.#body.scan(chunk);
+    const ended = part.rest !== undefined;
+    const { unsafe } = this.#body;
+    if (part.rest !== undefined) {
+      this.#phase = 'awaiting-end-reply';
+      this.#body = undefined;
+      if (part.rest.length > 0) this.#lines.push(part.rest);
+    }
+    return { verb: 'body', ...part, ended, unsafe };
+  }
+}
+
+function fault(code: number, detail: string, text: string): Fault {
+  return { verb: 'fault', reply: makeReply(code, detail, text) };
+}

@@ -1,0 +1,87 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { formatPathCommand, mailboxOf, parseCommand } from '../../../src/protocol/smtp/command.js';
+
+function replyCode(line: string): number | undefined {
+  const command = parseCommand(line);
+  return command.verb === 'fault' ? command.reply.code : undefined;
+}
+
+describe('a command line', () => {
+  it.each([
+    ['MAIL FROM:<a@b>', 'a@b', []],
+    ['mail from:<>', '', []],
+    ['MAIL FROM: <a@b> SIZE=100 body=8BITMIME', 'a@b', ['SIZE=100', 'BODY=8BITMIME']],
+    ['MAIL FROM:<"a b\\">@c"@d> SMTPUTF8', '"a b\\">@c"@d', ['SMTPUTF8']],
+    ['MAIL FROM:<@x,@y:a@b>', '@x,@y:a@b', []],
+    ['MAIL FROM:printer@office', 'printer@office', []],
+    ['MAIL FROM:<a@xn--bcher-kva.example> ENVID=QQ+2B3D', 'a@xn--bcher-kva.example', ['ENVID=QQ+2B3D']],
+  ])('is understood, its path and parameters as they came: %s', (line, path, parameters) => {
+    const command = parseCommand(line);
+    if (!('path' in command)) throw new Error('not a path command');
+    expect(command.path).toBe(path);
+    expect(
+      command.parameters.map(({ keyword, value }) => (value === undefined ? keyword : `${keyword}=${value}`)),
+    ).toEqual(parameters);
+  });
+
+  it.each([
+    ['MAIL', 501],
+    ['MAIL FROM', 501],
+    ['MAIL FROM:', 501],
+    ['MAIL FROM:<a@b', 501],
+    ['MAIL FROM:<a@b>SIZE=1', 501],
+    ['MAIL FROM:<a@b> =1', 501],
+    ['MAIL TO:<a@b>', 501],
+    ['RCPT TO:<>', 501],
+    ['RCPT FROM:<a@b>', 501],
+    ['DATA now', 501],
+    ['EHLO', 501],
+    ['FOO', 500],
+    ['', 500],
+    ['NOOP \x07', 500],
+    ['AUTH PLAIN', 502],
+    ['STARTTLS', 502],
+    ['BDAT 10 LAST', 502],
+  ])('is refused when it is %j', (line, code) => {
+    expect(replyCode(line)).toBe(code);
+  });
+
+  it.each([
+    'GET / HTTP/1.1',
+    'POST /x HTTP/1.1',
+    'Host: 127.0.0.1:2525',
+    'Content-Type: text/plain',
+    'PRI * HTTP/2.0',
+    '\x16\x03\x01\x02\x00',
+  ])('of another protocol is recognised: %j', (line) => {
+    expect(parseCommand(line).verb).toBe('foreign');
+  });
+
+  it('is written again as it was read', () => {
+    const path = fc.string({ unit: fc.constantFrom('a', '@', '.', '+', '\xc3'), maxLength: 12 });
+    fc.assert(
+      fc.property(path, fc.constantFrom('MAIL', 'RCPT'), (text, verb) => {
+        fc.pre(verb === 'MAIL' || text !== '');
+        const line = formatPathCommand(verb, text, [{ keyword: 'SIZE', value: '10' }]);
+        const command = parseCommand(line.trimEnd());
+        expect(command).toEqual({ verb, path: text, parameters: [{ keyword: 'SIZE', value: '10' }] });
+      }),
+    );
+  });
+
+  it('never throws', () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 60 }), (octets) => {
+        const command = parseCommand(Buffer.from(octets).toString('latin1'));
+        expect(command.verb).toBeTypeOf('string');
+      }),
+      { numRuns: 1000 },
+    );
+  });
+
+  it('names the mailbox behind a source route', () => {
+    expect(mailboxOf('@x,@y:a@b')).toBe('a@b');
+    expect(mailboxOf('a@b')).toBe('a@b');
+  });
+});
