@@ -1,0 +1,46 @@
+/**
+ * Time-outs of many connections with one timer. Each connection says when it has waited long enough; looking
+ * once a second is exact enough for limits of minutes, and moving a deadline costs nothing.
+ */
+import type { Clock, Timer } from '../core/clock.js';
+
+const tickMs = 1000;
+
+export interface Expiring {
+  /** Milliseconds of `clock.monotonic()`; Infinity while nothing is awaited. */
+  readonly deadlineAt: number;
+  expire(): void;
+}
+
+export class Deadlines {
+  readonly #clock: Clock;
+  readonly #watched = new Set<Expiring>();
+  #timer: Timer | undefined;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** The moment `delayMs` from now. */
+  in(delayMs: number): number {
+    return this.#clock.monotonic() + delayMs;
+  }
+
+  watch(connection: Expiring): void {
+    this.#watched.add(connection);
+    this.#timer ??= this.#clock.setTimer(tickMs, () => this.#look());
+  }
+
+  unwatch(connection: Expiring): void {
+    this.#watched.delete(connection);
+    if (this.#watched.size > 0) return;
+    this.#timer?.cancel();
+    this.#timer = undefined;
+  }
+
+  #look(): void {
+    const now = this.#clock.monotonic();
+    for (const connection of [...this.#watched]) if (connection.deadlineAt <= now) connection.expire();
+    this.#timer = this.#watched.size > 0 ? this.#clock.setTimer(tickMs, () => this.#look()) : undefined;
+  }
+}

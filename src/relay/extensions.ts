@@ -1,0 +1,89 @@
+/**
+ * Which extensions the relay offers, and what becomes of the parameters that need them. The offer is the same
+ * for every client and every account; an upstream that lacks something is dealt with when its name is known.
+ */
+import {
+  type Command,
+  formatPathCommand,
+  type Parameter,
+  type PathCommand,
+} from '../protocol/smtp/command.js';
+import type { Extensions } from '../protocol/smtp/client.js';
+import { makeReply, type Reply } from '../protocol/smtp/reply.js';
+
+/** SIZE without a number makes no promise (RFC 1870, 4): the upstreams' limits differ. */
+const offered = ['PIPELINING', 'SIZE', '8BITMIME', 'SMTPUTF8', 'ENHANCEDSTATUSCODES'] as const;
+
+export function greetingReply(name: string): Reply {
+  return { code: 220, lines: [`${name} ESMTP mailbearer`] };
+}
+
+/** The reply to a command that is ours alone to answer. */
+export function ownReply(verb: Exclude<Command['verb'], 'MAIL' | 'RCPT' | 'DATA'>, name: string): Reply {
+  return { code: ownCodes[verb], lines: ownLines(verb, name) };
+}
+
+const ownCodes = { EHLO: 250, HELO: 250, RSET: 250, NOOP: 250, VRFY: 252, HELP: 214, QUIT: 221 } as const;
+
+function ownLines(verb: keyof typeof ownCodes, name: string): readonly string[] {
+  switch (verb) {
+    case 'EHLO':
+      return [`${name} at your service`, ...offered];
+    case 'HELO':
+      return [name];
+    case 'RSET':
+    case 'NOOP':
+      return ['2.0.0 Ok'];
+    case 'VRFY':
+      return ['2.0.0 Send the message and see'];
+    case 'HELP':
+      return ['2.0.0 EHLO HELO MAIL RCPT DATA RSET NOOP VRFY HELP QUIT'];
+    case 'QUIT':
+      return ['2.0.0 Bye'];
+  }
+}
+
+const parametersOf: Readonly<Record<PathCommand['verb'], ReadonlySet<string>>> = {
+  MAIL: new Set(['SIZE', 'BODY', 'SMTPUTF8', 'AUTH']),
+  RCPT: new Set(),
+};
+
+/** The refusal of a parameter that we never offered (RFC 5321, 4.1.1.11), or undefined. */
+export function refuseParameters(command: PathCommand): Reply | undefined {
+  const odd = command.parameters.find(({ keyword, value }) => {
+    if (keyword === 'BODY') return command.verb !== 'MAIL' || !/^(7BIT|8BITMIME)$/i.test(value ?? '');
+    return !parametersOf[command.verb].has(keyword);
+  });
+  return odd && makeReply(555, '5.4', `The ${command.verb} parameter ${odd.keyword} is not offered here`);
+}
+
+/** The line for this upstream, or the reply of the extension's RFC where the upstream cannot do it. */
+export function commandFor(command: PathCommand, extensions: Extensions): string | Reply {
+  const kept: Parameter[] = [];
+  for (const parameter of command.parameters) {
+    const { keyword, value } = parameter;
+    switch (keyword) {
+      // Who submitted the message to us is nothing that the upstream would trust (RFC 4954, 5).
+      case 'AUTH':
+        break;
+      case 'SIZE':
+        if (extensions.has('SIZE')) kept.push(parameter);
+        break;
+      case 'BODY':
+        if (extensions.has('8BITMIME')) kept.push(parameter);
+        else if (value?.toUpperCase() !== '7BIT') {
+          return makeReply(554, '6.3', 'The upstream server does not take 8-bit messages'); // RFC 6152, 3
+        }
+        break;
+      case 'SMTPUTF8':
+        if (!extensions.has('SMTPUTF8')) {
+          return makeReply(550, '6.7', 'The upstream server does not take UTF-8 addresses'); // RFC 6531, 3.5
+        }
+        kept.push(parameter);
+        break;
+      default:
+        kept.push(parameter);
+    }
+  }
+  return formatPathCommand(command.verb, command.path, kept);
+}

@@ -1,0 +1,90 @@
+/**
+ * The relay's ports: loopback only, a session for each connection. `close` stops accepting, lets messages in
+ * flight finish, and cuts what is left after a while.
+ */
+import { randomBytes } from 'node:crypto';
+import { createServer, type Server } from 'node:net';
+import { AppError, describeCause, systemErrorCode } from '../core/errors.js';
+import { sleep } from '../core/clock.js';
+import type { ListenAddress } from '../config/config.js';
+import { ClientSession, type SessionContext } from './session.js';
+
+const defaultPort = 2525;
+/** How long a message in flight may take after a request to stop. */
+const drainMs = 30_000;
+
+export interface Relay {
+  /** Where it listens; real ports where port 0 was asked for. */
+  readonly addresses: readonly ListenAddress[];
+  close(): Promise<void>;
+}
+
+/** Throws AppError listen-failed; nothing is left open then. */
+export async function startRelay(context: SessionContext): Promise<Relay> {
+  const sessions = new Set<ClientSession>();
+  const servers: Server[] = [];
+  const open = async (address: ListenAddress) => {
+    const server = createServer({ noDelay: true, allowHalfOpen: true }, (socket) => {
+      const id = randomBytes(3).toString('hex');
+      const session = new ClientSession(socket, id, context, () => sessions.delete(session));
+      sessions.add(session);
+    });
+    await listen(server, address);
+    servers.push(server);
+  };
+  try {
+    if (context.settings.listen === undefined) {
+      await open({ host: '127.0.0.1', port: defaultPort });
+      await open({ host: '::1', port: defaultPort }).catch(ignoreMissingIPv6);
+    } else {
+      for (const address of context.settings.listen) await open(address);
+    }
+  } catch (error) {
+    for (const server of servers) server.close();
+    throw error;
+  }
+  return {
+    addresses: servers.map(addressOf),
+    close: async () => {
+      for (const server of servers) server.close();
+      for (const session of sessions) session.shutDown();
+      const deadline = context.clock.monotonic() + drainMs;
+      while (sessions.size > 0 && context.clock.monotonic() < deadline) await sleep(context.clock, 20);
+      for (const session of sessions) session.destroy();
+    },
+  };
+}
+
+function listen(server: Server, { host, port }: ListenAddress): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', (error) => {
+      reject(
+        new AppError('listen-failed', `cannot listen on ${host}:${port}: ${describeCause(error)}`, {
+          hint: hintFor(systemErrorCode(error), port),
+          cause: error,
+        }),
+      );
+    });
+    server.listen({ host, port, ipv6Only: host.includes(':') }, () => resolve());
+  });
+}
+
+function hintFor(code: string | undefined, port: number): string {
+  if (code === 'EADDRINUSE') {
+    return `another program has the port, perhaps another mailbearer (ss -ltnp 'sport = :${port}' shows it); stop it or change relay.listen`;
+  }
+  if (code === 'EACCES')
+    return 'ports below 1024 need CAP_NET_BIND_SERVICE; use a higher one, such as 127.0.0.1:2525';
+  return 'relay.listen takes "127.0.0.1:PORT" or "[::1]:PORT"';
+}
+
+function ignoreMissingIPv6(error: unknown): void {
+  const code = error instanceof AppError ? systemErrorCode(error.cause) : undefined;
+  if (code !== 'EADDRNOTAVAIL' && code !== 'EAFNOSUPPORT') throw error;
+}
+
+function addressOf(server: Server): ListenAddress {
+  const address = server.address();
+  if (address === null || typeof address === 'string') return { host: '', port: 0 };
+  return { host: address.address, port: address.port };
+}

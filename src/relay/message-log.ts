@@ -1,0 +1,33 @@
+/** The one line that the log has for each message, whatever became of it. */
+import type { AppError } from '../core/errors.js';
+import type { Logger } from '../core/logger.js';
+import { type Reply, replyText } from '../protocol/smtp/reply.js';
+
+export interface MessageFacts {
+  readonly session: string;
+  /** Undefined when no account was found for the sender. */
+  readonly account: string | undefined;
+  readonly from: string;
+  /** Recipients that the upstream accepted. */
+  readonly recipients?: number;
+  /** As sent upstream: dot-stuffed, with the end mark. */
+  readonly octets?: number;
+  /** What the client was told. */
+  readonly reply: Reply;
+  readonly cause?: AppError | undefined;
+  /** From MAIL to the last reply. */
+  readonly ms: number;
+}
+
+export function logMessage(logger: Logger, facts: MessageFacts): void {
+  const { reply, cause, octets, ...rest } = facts;
+  const fields = {
+    ...rest,
+    bytes: octets,
+    reply: replyText(reply),
+    cause: cause?.message,
+    hint: cause?.hint,
+  };
+  if (reply.code < 300) logger.info(fields, 'message sent');
+  else logger.warn(fields, reply.code < 500 ? 'message deferred' : 'message refused');
+}

@@ -1,0 +1,194 @@
+/**
+ * The relay between a scripted client and scripted upstreams, with token sources that a test controls; the
+ * parts under test (listener, session, transaction, pool, upstream session) are the real ones.
+ */
+import { connect, type Socket } from 'node:net';
+import type { BrokenAccount, SubmittingAccount } from '../../src/accounts/account.js';
+import type { RelaySettings } from '../../src/config/config.js';
+import { type Clock, systemClock } from '../../src/core/clock.js';
+import type { AppError } from '../../src/core/errors.js';
+import type { LogFields, Logger } from '../../src/core/logger.js';
+import { Secret } from '../../src/core/secret.js';
+import { gmail, type SmtpHost } from '../../src/providers/index.js';
+import type { AccessToken, Lookup } from '../../src/refresh/token-source.js';
+import { Deadlines } from '../../src/relay/deadlines.js';
+import { startRelay } from '../../src/relay/listener.js';
+import { UpstreamPool } from '../../src/relay/pool.js';
+
+export interface TestAccount {
+  readonly account: SubmittingAccount;
+  /** What the token source gives, or throws. */
+  token: string | AppError;
+  /** Tokens that were reported as refused. */
+  readonly refused: string[];
+}
+
+export function testAccount(
+  name: string,
+  port: number,
+  changes: Partial<SubmittingAccount> = {},
+): TestAccount {
+  const smtp: SmtpHost = { host: '127.0.0.1', port, tls: 'none' };
+  const account: SubmittingAccount = {
+    name,
+    tokenFile: `/nowhere/${name}`,
+    provider: gmail,
+    client: {
+      clientId: 'id',
+      clientSecret: new Secret(''),
+      tokenEndpoint: new URL('http://127.0.0.1/token'),
+      refreshScope: undefined,
+      proxy: undefined,
+      caBundleFile: undefined,
+      caCertsDir: undefined,
+    },
+    submission: { user: name, smtp, mechanism: undefined },
+    refreshWindowSeconds: 600,
+    senders: [name],
+    ...changes,
+  };
+  return { account, token: `token-of-${name}`, refused: [] };
+}
+
+export interface LogLine {
+  readonly level: string;
+  readonly message: string;
+  readonly fields: LogFields;
+}
+
+export function recordingLogger(lines: LogLine[]): Logger {
+  const at = (level: string) => (fields: LogFields, message: string) =>
+    void lines.push({ level, message, fields });
+  return { trace: at('trace'), debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') };
+}
+
+export interface RelayUnderTest {
+  readonly port: number;
+  readonly log: LogLine[];
+  close(): Promise<void>;
+}
+
+export async function startTestRelay(
+  accounts: readonly (TestAccount | BrokenAccount)[],
+  settings: Partial<RelaySettings> = {},
+  clock: Clock = systemClock,
+): Promise<RelayUnderTest> {
+  const log: LogLine[] = [];
+  const logger = recordingLogger(log);
+  const deadlines = new Deadlines(clock);
+  const common = { clock, deadlines, logger, traceDialogue: true };
+  const pool = new UpstreamPool({ ...common, clientName: 'client.example' });
+  const relay = await startRelay({
+    ...common,
+    pool,
+    hostname: 'relay.example',
+    directory: { lookup: (sender) => lookup(accounts, sender, clock) },
+    settings: {
+      listen: [{ host: '127.0.0.1', port: 0 }],
+      unknownSender: 'defer',
+      bareNewlines: 'defuse',
+      ...settings,
+    },
+  });
+  return {
+    port: relay.addresses[0]!.port,
+    log,
+    close: async () => {
+      await relay.close();
+      pool.close();
+    },
+  };
+}
+
+function lookup(accounts: readonly (TestAccount | BrokenAccount)[], sender: string, clock: Clock): Lookup {
+  const found = accounts.find((one) => ('account' in one ? one.account.name : one.name) === sender);
+  if (accounts.length === 0) return { kind: 'none' };
+  if (found === undefined) return { kind: 'unknown' };
+  if ('problem' in found) return { kind: 'broken', account: found };
+  const accessToken = (): Promise<AccessToken> =>
+    typeof found.token === 'string'
+      ? Promise.resolve({ secret: new Secret(found.token), expiresAt: clock.now() + 3_600_000 })
+      : Promise.reject(found.token);
+  const reportRefused = (token: AccessToken) => void found.refused.push(token.secret.reveal());
+  return { kind: 'usable', live: { account: found.account, tokens: { accessToken, reportRefused } } };
+}
+
+const clients = new Set<TestClient>();
+
+/** A relay that stops waits for clients in mid-transaction; a test that is over does not. */
+export function endClients(): void {
+  for (const client of clients) client.end();
+}
+
+/** A client that says what it is told and reads whole replies. */
+export class TestClient {
+  readonly socket: Socket;
+  received = '';
+  closed = false;
+  #waiting: (() => void) | undefined;
+
+  private constructor(socket: Socket) {
+    this.socket = socket;
+    clients.add(this);
+    socket.on('data', (chunk: Buffer) => {
+      this.received += chunk.toString('latin1');
+      this.#waiting?.();
+    });
+    socket.on('error', () => undefined);
+    socket.on('close', () => {
+      this.closed = true;
+      clients.delete(this);
+      this.#waiting?.();
+    });
+  }
+
+  static async connect(port: number, early?: string): Promise<TestClient> {
+    const socket = connect({ port, host: '127.0.0.1', noDelay: true });
+    const client = new TestClient(socket);
+    if (early !== undefined) socket.write(early);
+    await new Promise((resolve) => socket.once('connect', resolve));
+    return client;
+  }
+
+  send(text: string): void {
+    this.socket.write(text, 'latin1');
+  }
+
+  /** The next whole reply, without its final line end; `(closed)` when the connection ended first. */
+  async reply(): Promise<string> {
+    for (;;) {
+      const match = /^(?:\d{3}-[^\n]*\n)*\d{3}(?: [^\n]*)?\r\n/.exec(this.received);
+      if (match !== null) {
+        this.received = this.received.slice(match[0].length);
+        return match[0].trimEnd();
+      }
+      if (this.closed) return '(closed)';
+      await new Promise<void>((resolve) => (this.#waiting = resolve));
+    }
+  }
+
+  async say(line: string): Promise<string> {
+    this.send(`${line}\r\n`);
+    return this.reply();
+  }
+
+  /** Reads replies until the connection is closed. */
+  async rest(): Promise<string[]> {
+    const replies = [];
+    for (let reply = await this.reply(); reply !== '(closed)'; reply = await this.reply())
+      replies.push(reply);
+    return replies;
+  }
+
+  end(): void {
+    this.socket.destroy();
+  }
+}
+
+/** Connects and greets. */
+export async function greetedClient(port: number): Promise<TestClient> {
+  const client = await TestClient.connect(port);
+  await client.reply();
+  await client.say('EHLO client.example');
+  return client;
+}

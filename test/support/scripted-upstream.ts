@@ -1,0 +1,232 @@
+/**
+ * A submission server whose every answer can be scripted. By default it behaves: STARTTLS where it has a
+ * certificate, XOAUTH2 and OAUTHBEARER, any recipient, any message. It records what it was sent, octet for
+ * octet, so that a test can compare what the client was told with what the upstream received.
+ */
+import { createServer, type Server, type Socket } from 'node:net';
+import { createSecureContext, TLSSocket } from 'node:tls';
+
+export interface ReceivedMessage {
+  readonly user: string;
+  readonly mail: string;
+  readonly recipients: readonly string[];
+  /** Dot-stuffed, with the end mark, latin1. */
+  readonly data: string;
+}
+
+/** What to answer: reply lines, or an act: `silence`, `reset`, `close`. Undefined: behave. */
+export type Answer = string | undefined;
+
+/** The command line (`MAIL FROM:<…>`), or `greeting`, `end` (of a message), `body` (its first octets). */
+export type Script = (event: string, session: { readonly number: number; readonly user: string }) => Answer;
+
+export interface ScriptedUpstream {
+  readonly port: number;
+  readonly messages: ReceivedMessage[];
+  /** Each line received, `[n] ` in front for the n-th connection. */
+  readonly lines: string[];
+  /** Each chunk of octets received in clear or decrypted, as it came. */
+  readonly chunks: string[];
+  /** Messages that were begun and whose end never came. */
+  readonly truncated: string[];
+  readonly connections: number;
+  readonly open: number;
+  script: Script;
+  /** Tokens that are accepted; undefined accepts any. */
+  acceptedTokens: Set<string> | undefined;
+  close(): Promise<void>;
+}
+
+export interface UpstreamOptions {
+  readonly tls?: { readonly key: string; readonly cert: string } | undefined;
+  /** TLS from the first octet. */
+  readonly implicitTls?: boolean;
+  readonly extensions?: readonly string[];
+  readonly script?: Script;
+}
+
+const defaultExtensions = [
+  'PIPELINING',
+  'SIZE 35882577',
+  '8BITMIME',
+  'SMTPUTF8',
+  'ENHANCEDSTATUSCODES',
+  'AUTH XOAUTH2 OAUTHBEARER',
+];
+
+export async function startScriptedUpstream(options: UpstreamOptions = {}): Promise<ScriptedUpstream> {
+  const sockets = new Set<Socket>();
+  const state = {
+    messages: [] as ReceivedMessage[],
+    lines: [] as string[],
+    chunks: [] as string[],
+    truncated: [] as string[],
+    connections: 0,
+    script: options.script ?? (() => undefined),
+    acceptedTokens: undefined as Set<string> | undefined,
+    get open() {
+      return sockets.size;
+    },
+  };
+  const server = createServer({ noDelay: true }, (socket) => {
+    sockets.add(socket);
+    socket.on('close', () => sockets.delete(socket));
+    socket.on('error', () => undefined);
+    const stream = options.implicitTls ? secure(socket, options.tls) : socket;
+    serve(stream, ++state.connections, state, options);
+  });
+  const port = await listen(server);
+  return Object.assign(state, {
+    port,
+    close: () =>
+      new Promise<void>((resolve) => {
+        for (const socket of sockets) socket.destroy();
+        server.close(() => resolve());
+      }),
+  });
+}
+
+type State = Pick<
+  ScriptedUpstream,
+  'messages' | 'lines' | 'chunks' | 'truncated' | 'script' | 'acceptedTokens'
+>;
+
+function serve(first: Socket, number: number, state: State, options: UpstreamOptions): void {
+  let socket = first;
+  let secured = options.implicitTls ?? false;
+  let buffer = '';
+  let mode: 'command' | 'auth' | 'auth-failed' | 'data' = 'command';
+  let user = '';
+  let mail = '';
+  let recipients: string[] = [];
+  let bodySeen = false;
+
+  const attach = (next: Socket) => {
+    socket = next;
+    socket.on('error', () => undefined);
+    socket.on('data', (chunk: Buffer) => {
+      const text = chunk.toString('latin1');
+      state.chunks.push(text);
+      buffer += text;
+      consume();
+    });
+    socket.on('close', () => {
+      if (mode === 'data') state.truncated.push(buffer);
+    });
+  };
+
+  /** True when the script has answered. */
+  const scripted = (event: string): boolean => {
+    const answer = state.script(event, { number, user });
+    if (answer === undefined) return false;
+    if (answer === 'silence') return true;
+    if (answer === 'reset') socket.resetAndDestroy();
+    else if (answer === 'close') socket.end();
+    else socket.write(answer, 'latin1');
+    return true;
+  };
+
+  const reply = (text: string) => void socket.write(`${text}\r\n`, 'latin1');
+
+  function consume(): void {
+    while (!socket.destroyed) {
+      if (mode === 'data') {
+        if (!bodySeen && buffer.length > 0) {
+          bodySeen = true;
+          if (scripted('body')) return;
+        }
+        const end = buffer.startsWith('.\r\n') ? 0 : buffer.indexOf('\r\n.\r\n') + 2;
+        if (end === 1) return;
+        const data = buffer.slice(0, end + 3);
+        buffer = buffer.slice(end + 3);
+        mode = 'command';
+        if (!scripted('end')) {
+          state.messages.push({ user, mail, recipients, data });
+          reply('250 2.0.0 Ok: queued');
+        }
+        mail = '';
+        recipients = [];
+        continue;
+      }
+      const end = buffer.indexOf('\r\n');
+      if (end < 0) return;
+      const line = buffer.slice(0, end);
+      buffer = buffer.slice(end + 2);
+      state.lines.push(`[${number}] ${line}`);
+      if (mode === 'auth') authenticate(line);
+      else if (mode === 'auth-failed') {
+        mode = 'command';
+        reply('535 5.7.8 Authentication failed');
+      } else if (!scripted(line)) command(line);
+    }
+  }
+
+  function command(line: string): void {
+    const verb = line.split(' ')[0]!.toUpperCase();
+    if (verb === 'EHLO') {
+      const offered = [...(options.extensions ?? defaultExtensions)];
+      if (options.tls !== undefined && !secured) offered.push('STARTTLS');
+      reply(
+        ['scripted.example', ...offered]
+          .map((text, index) => `250${index === offered.length ? ' ' : '-'}${text}`)
+          .join('\r\n'),
+      );
+    } else if (verb === 'STARTTLS') {
+      reply('220 2.0.0 Go ahead');
+      socket.removeAllListeners('data');
+      secured = true;
+      attach(secure(socket, options.tls));
+    } else if (verb === 'AUTH') {
+      const response = line.split(' ')[2];
+      if (response === undefined) {
+        mode = 'auth';
+        reply('334 ');
+      } else authenticate(response);
+    } else if (verb === 'MAIL') {
+      mail = line;
+      recipients = [];
+      reply('250 2.1.0 Ok');
+    } else if (verb === 'RCPT') {
+      recipients.push(line);
+      reply('250 2.1.5 Ok');
+    } else if (verb === 'DATA') {
+      mode = 'data';
+      bodySeen = false;
+      reply('354 End data with <CR><LF>.<CR><LF>');
+    } else if (verb === 'QUIT') {
+      reply('221 2.0.0 Bye');
+      socket.end();
+    } else reply('250 2.0.0 Ok');
+  }
+
+  function authenticate(base64: string): void {
+    const text = Buffer.from(base64, 'base64').toString('utf8');
+    const token = /auth=Bearer ([^\x01]*)\x01/.exec(text)?.[1] ?? '';
+    user = /^(?:user=|n,a=)([^\x01,]*)/.exec(text)?.[1] ?? '';
+    mode = 'command';
+    if (state.acceptedTokens === undefined || state.acceptedTokens.has(token))
+      return reply('235 2.7.0 Accepted');
+    mode = 'auth-failed';
+    reply(`334 ${Buffer.from('{"status":"401","schemes":"Bearer"}').toString('base64')}`);
+  }
+
+  attach(first);
+  if (!scripted('greeting')) reply('220 scripted.example ESMTP');
+}
+
+function secure(socket: Socket, tls: UpstreamOptions['tls']): TLSSocket {
+  if (tls === undefined) throw new Error('a certificate is needed for TLS');
+  const stream = new TLSSocket(socket, { isServer: true, secureContext: createSecureContext(tls) });
+  stream.on('close', () => socket.destroy());
+  stream.on('end', () => stream.destroy());
+  return stream;
+}
+
+function listen(server: Server): Promise<number> {
+  return new Promise((resolve) => {
+    server.listen(0, '127.0.0.1', () => {
+      const address = server.address();
+      resolve(typeof address === 'object' && address !== null ? address.port : 0);
+    });
+  });
+}
