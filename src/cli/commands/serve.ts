@@ -1,0 +1,40 @@
+/** `mailbearer serve`: runs until SIGTERM or SIGINT, then finishes what is in flight and exits with 0. */
+import { loadConfig } from '../../config/load.js';
+import { exitStatus } from '../../core/errors.js';
+import type { LogLevel } from '../../core/logger.js';
+import { createLog, type LogFormat } from '../../daemon/log.js';
+import { startDaemon } from '../../daemon/serve.js';
+
+export interface ServeOptions {
+  readonly configFile?: string | undefined;
+  readonly logLevel?: LogLevel | undefined;
+  readonly logFormat?: LogFormat | undefined;
+}
+
+/** Throws AppError when it cannot start. */
+export async function runServe(options: ServeOptions): Promise<number> {
+  const loaded = await loadConfig({ configFile: options.configFile, env: process.env });
+  const config =
+    options.logLevel === undefined ? loaded.config : { ...loaded.config, logLevel: options.logLevel };
+  const log = createLog(config.logLevel, options.logFormat ?? 'auto');
+  try {
+    for (const warning of loaded.warnings) log.warn({ config: config.source }, warning);
+    const stop = stopSignal();
+    const daemon = await startDaemon(config, log);
+    log.info({ config: config.source ?? 'none' }, 'ready');
+    const signal = await stop;
+    log.info({ signal }, 'stopping: finishing the messages in flight');
+    await daemon.close();
+    log.info({}, 'stopped');
+    return exitStatus.ok;
+  } finally {
+    log.flush();
+  }
+}
+
+/** The first of the two signals; a second SIGINT ends the process at once, as people at a terminal expect. */
+function stopSignal(): Promise<NodeJS.Signals> {
+  return new Promise((resolve) => {
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => resolve(signal));
+  });
+}

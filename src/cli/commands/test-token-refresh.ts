@@ -1,0 +1,139 @@
+/**
+ * `test-token-refresh`: one real refresh, exactly as `serve` does it, under the same lock. sasl-xoauth2-tool
+ * throws the result away, and with it a rotated refresh token; here it is written back, and the output says so.
+ */
+import { resolve } from 'node:path';
+import { type AnyAccount, isBroken } from '../../accounts/account.js';
+import { type Clock, sleep } from '../../core/clock.js';
+import { formatDuration } from '../../core/duration.js';
+import { AppError, toAppError } from '../../core/errors.js';
+import { requestRefresh } from '../../oauth/client.js';
+import { refreshOnce, type RefreshResult } from '../../refresh/refresh-once.js';
+import { createFileStore } from '../../tokens/file-store.js';
+import type { NewToken, StoredToken } from '../../tokens/token.js';
+import { accountOf, type Context, openContext } from '../context.js';
+import { untilInterrupted } from '../interrupt.js';
+import type { Ui } from '../ui.js';
+import { type Facts, failed, passed } from '../verdict.js';
+
+export interface TestTokenRefreshOptions {
+  readonly configFile?: string;
+  readonly file: string;
+  readonly json?: boolean;
+}
+
+/** Another holder of the lock is done within its own time-out of 30 s. */
+const lockPatienceMs = 45_000;
+/** How often, and how long, a token that the server gave is tried to be written. */
+const writeAgainEveryMs = 5_000;
+const writeAttempts = 12;
+
+/** Resolves to 0 or 1; throws Interrupted, though never once the endpoint was asked: its answer must be kept. */
+export function runTestTokenRefresh(options: TestTokenRefreshOptions, ui: Ui): Promise<number> {
+  const style = { json: options.json ?? false };
+  const path = resolve(options.file);
+  return untilInterrupted(async (signal) => {
+    let context: Context;
+    try {
+      context = await openContext(options.configFile);
+    } catch (error) {
+      return failed(ui, style, 'Config check failed.', [error]);
+    }
+    for (const warning of context.warnings) ui.warn(warning);
+    if (!style.json) await ui.data('Config check passed.');
+    const result = await refresh(path, context, ui, signal);
+    if (result.kind !== 'failed')
+      return passed(ui, style, 'Token refresh succeeded.', explain(result, path, context, ui));
+    signal.throwIfAborted();
+    return failed(ui, style, 'Token refresh failed.', [forOnce(result.error)], { token_file: path });
+  });
+}
+
+async function refresh(path: string, context: Context, ui: Ui, signal: AbortSignal): Promise<RefreshResult> {
+  const store = createFileStore({ path, ...context });
+  let account: AnyAccount;
+  try {
+    const { overrides } = await store.read();
+    account = accountOf(context, path, overrides);
+  } catch (error) {
+    return failure(toAppError(error));
+  }
+  if (isBroken(account)) return failure(account.problem);
+  const { clock } = context;
+  const patience = new AbortController();
+  const timer = clock.setTimer(lockPatienceMs, () => patience.abort(), { unref: true });
+  try {
+    return await refreshOnce({
+      account,
+      store,
+      clock,
+      requestRefresh: (client, refreshToken) =>
+        uninterrupted(ui, signal, () => requestRefresh(client, refreshToken, { clock })),
+      mustRefresh: () => true,
+      beforeWritingAgain: writeAgain(clock, ui, signal),
+      signal: AbortSignal.any([signal, patience.signal]),
+    });
+  } finally {
+    timer.cancel();
+  }
+}
+
+function failure(error: AppError): RefreshResult {
+  return { kind: 'failed', error, retryAfterSeconds: undefined };
+}
+
+/** Says why Ctrl-C does not end the command now. */
+async function uninterrupted<T>(ui: Ui, signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+  const explain = () => ui.say('Finishing the refresh that has begun: its answer must be kept …');
+  signal.addEventListener('abort', explain);
+  try {
+    return await work();
+  } finally {
+    signal.removeEventListener('abort', explain);
+  }
+}
+
+/** Gives a person a minute to make room for a token that exists nowhere else; Ctrl-C makes it the last attempt. */
+function writeAgain(
+  clock: Clock,
+  ui: Ui,
+  signal: AbortSignal,
+): (token: NewToken, problem: AppError) => Promise<boolean> {
+  let attempts = 1;
+  return async (_token, { hint, message }) => {
+    ui.fail(message, hint);
+    ui.say('The endpoint has given a new token. Trying again to write it …');
+    attempts += 1;
+    await sleep(clock, writeAgainEveryMs, signal).catch(() => undefined);
+    return attempts < writeAttempts && !signal.aborted;
+  };
+}
+
+/** What `serve` tries again by itself, a person has to. */
+function forOnce(error: AppError): AppError {
+  if (error.code !== 'refresh-transient') return error;
+  return new AppError(error.code, error.message, { hint: 'try again in a moment', cause: error });
+}
+
+function explain(
+  result: Exclude<RefreshResult, { kind: 'failed' }>,
+  path: string,
+  { clock }: Context,
+  ui: Ui,
+): Facts {
+  const life = Math.round((result.stored.expiresAt - clock.now()) / 1000);
+  const facts = { token_file: path, expires_at: expiry(result.stored), expires_in: life };
+  if (result.kind !== 'refreshed') {
+    ui.say(`Someone signed in again meanwhile; ${path} keeps the tokens of that sign-in.`);
+    return { ...facts, written: false, refresh_token_replaced: false };
+  }
+  const { rotated, lifetimeKnown } = result;
+  if (!lifetimeKnown) ui.warn('the endpoint did not say how long the token lives; an hour is assumed');
+  const what = rotated ? 'The new access token and a new refresh token' : 'The new access token';
+  ui.say(`${what} (for ${formatDuration(life)}) ${rotated ? 'were' : 'was'} written to ${path}.`);
+  return { ...facts, written: true, refresh_token_replaced: rotated };
+}
+
+function expiry({ expiresAt }: StoredToken): string {
+  return new Date(expiresAt).toISOString();
+}

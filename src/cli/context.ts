@@ -1,0 +1,36 @@
+/**
+ * What every one-shot command starts from: the configuration, Postfix's login names, the system's clock and
+ * chance. The composition root: below it, all of these are parameters.
+ */
+import type { AnyAccount, TokenFileOverrides } from '../accounts/account.js';
+import { resolveAccount } from '../accounts/resolve.js';
+import { readSaslPasswd, saslLogin, type SaslLogins } from '../accounts/sasl-passwd.js';
+import type { Config } from '../config/config.js';
+import { loadConfig } from '../config/load.js';
+import { saslPasswdFile } from '../config/paths.js';
+import { type Clock, systemClock } from '../core/clock.js';
+
+export interface Context {
+  readonly config: Config;
+  /** What the configuration says and nobody understands; one sentence each. */
+  readonly warnings: readonly string[];
+  readonly logins: SaslLogins;
+  readonly clock: Clock;
+  readonly random: () => number;
+}
+
+/** `configFile` is `--config-file`'s. Throws AppError config-unreadable or config-invalid. */
+export async function openContext(configFile: string | undefined): Promise<Context> {
+  const { config, warnings } = await loadConfig({ configFile, env: process.env });
+  const logins = await readSaslPasswd(saslPasswdFile);
+  return { config, warnings, logins, clock: systemClock, random: Math.random };
+}
+
+/** The account that `serve` would make of a token file that says this. */
+export function accountOf(
+  { config, logins }: Context,
+  tokenFile: string,
+  overrides: TokenFileOverrides,
+): AnyAccount {
+  return resolveAccount(config, { tokenFile, overrides, saslPasswdUser: saslLogin(logins, tokenFile) });
+}

@@ -1,0 +1,81 @@
+/** The prose of `--help`: examples, exit statuses, environment. Plain text, one export for each help page. */
+import { exitStatus } from '../core/errors.js';
+
+const statusMeanings: Readonly<Record<keyof typeof exitStatus, string>> = {
+  ok: 'success',
+  failed: 'the check or the refresh failed (test-config, test-token-refresh)',
+  usage: 'wrong usage',
+  unavailable: 'a server cannot be reached, or an address cannot be listened on',
+  software: 'internal error: please report it',
+  cantCreate: 'a token file exists already or cannot be written',
+  tempFail: 'a passing trouble: try again later',
+  noPermission: 'the sign-in failed or has ended, or a token file is missing or cannot be read',
+  config: 'the configuration or a token file is wrong',
+};
+
+const statusLines = Object.entries(statusMeanings).map(
+  ([name, meaning]) => `  ${String(exitStatus[name as keyof typeof exitStatus]).padEnd(4)} ${meaning}`,
+);
+
+export const mainHelp = `
+Examples:
+  $ mailbearer get-token gmail /etc/tokens/me@gmail.com
+  $ mailbearer get-token outlook /etc/tokens/me@outlook.com --use-device-flow
+  $ mailbearer test-config
+  $ mailbearer test-token-refresh /etc/tokens/me@gmail.com
+  $ mailbearer serve
+
+Configuration: --config-file, else $MAILBEARER_CONFIG, else /etc/mailbearer/config.json, else
+~/.config/mailbearer/config.json, else /etc/sasl-xoauth2.conf; none is needed when the token files say enough.
+
+Environment:
+  MAILBEARER_CONFIG         configuration file
+  MAILBEARER_CLIENT_SECRET  client secret for get-token
+  MAILBEARER_DEBUG          show the stack of an internal error
+  NO_COLOR                  no colour
+
+Exit status:
+${statusLines.join('\n')}
+  130  interrupted
+`;
+
+export const getTokenHelp = `
+PROVIDER is gmail, outlook, or an entry of "providers" in the configuration.
+FILE is where the token goes; - or none writes it to standard output.
+
+The client secret is read without echo when someone is there to type it. Otherwise give it with
+--client-secret-file or $MAILBEARER_CLIENT_SECRET, or in the configuration.
+
+Examples:
+  $ mailbearer get-token gmail /etc/tokens/me@gmail.com --client-id 1234.apps.googleusercontent.com
+  $ mailbearer get-token outlook /etc/tokens/me@outlook.com --use-device-flow
+  $ mailbearer get-token outlook /etc/tokens/me@corp.example --use-device-flow --tenant corp.example
+  $ mailbearer get-token gmail /etc/tokens/me@gmail.com --overwrite-existing-token
+`;
+
+export const testConfigHelp = `
+Prints "Config check passed." and exits with 0, or the reason and "Config check failed." and exits with 1.
+A token file that is missing or damaged is only a warning: the configuration is not to blame.
+
+Examples:
+  $ mailbearer test-config
+  $ mailbearer test-config --config-file ./config.json --json
+`;
+
+export const testTokenRefreshHelp = `
+Really refreshes the token and writes the new one back, under the same lock as serve.
+Prints "Config check passed." and "Token refresh succeeded." and exits with 0, or the cause and
+"Token refresh failed." and exits with 1.
+
+Examples:
+  $ mailbearer test-token-refresh /etc/tokens/me@gmail.com
+  $ mailbearer test-token-refresh --config-file ./config.json --json /etc/tokens/me@gmail.com
+`;
+
+export const serveHelp = `
+Runs until SIGTERM or SIGINT, then finishes the messages in flight and exits with 0.
+
+Examples:
+  $ mailbearer serve
+  $ mailbearer serve --config-file ./config.json --log-level debug
+`;

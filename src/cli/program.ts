@@ -1,0 +1,135 @@
+/**
+ * The commands, their arguments and options; the only file that knows commander. Each action imports its command
+ * when it runs, so that `--version` and `--help` load neither the schema library nor the OAuth client.
+ */
+import { readFileSync } from 'node:fs';
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { exitStatus } from '../core/errors.js';
+import type { LogLevel } from '../core/logger.js';
+import type { GetTokenOptions } from './commands/get-token.js';
+import { getTokenHelp, mainHelp, serveHelp, testConfigHelp, testTokenRefreshHelp } from './help.js';
+import type { Ui } from './ui.js';
+
+const logLevels: readonly LogLevel[] = ['trace', 'debug', 'info', 'warn', 'error', 'silent'];
+
+/** Options of the program itself; commander takes them before and after the command. */
+interface GlobalOptions {
+  readonly configFile?: string;
+}
+
+/** Resolves to the exit status, 64 for wrong usage; throws what the command throws. */
+export async function runProgram(argv: readonly string[], ui: Ui): Promise<number> {
+  let status: number = exitStatus.ok;
+  let answer = '';
+  const program = createProgram(
+    ui,
+    (text) => (answer += text),
+    (of) => (status = of),
+  );
+  try {
+    await program.parseAsync(argv, { from: 'user' });
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    // Commander has said what is wrong, unless it was asked for help or for the version.
+    status = error.exitCode === 0 ? exitStatus.ok : exitStatus.usage;
+  }
+  if (answer !== '') await ui.data(answer.trimEnd());
+  return status;
+}
+
+/** `write` takes help and version, `finish` the exit status of the command that ran. */
+function createProgram(ui: Ui, write: (text: string) => void, finish: (status: number) => void): Command {
+  const complain = (hint: string) => (text: string) => ui.fail(text.trimEnd().replace(/^error: /, ''), hint);
+  const program = new Command('mailbearer')
+    .description('Keeps OAuth 2.0 tokens fresh beside Postfix, and submits mail with them.')
+    .version(packageVersion(), '-V, --version', 'print the version')
+    .helpOption('-h, --help', 'print this help')
+    .option('--config-file <file>', 'read the configuration from this file')
+    .addHelpText('after', mainHelp)
+    .configureHelp({ showGlobalOptions: true })
+    .configureOutput({
+      writeOut: write,
+      writeErr: (text) => ui.say(text.trimEnd()),
+      outputError: complain('mailbearer --help lists the commands'),
+    })
+    .exitOverride();
+  const globals = () => program.opts<GlobalOptions>();
+  const subcommand = (name: string, description: string, help: string) =>
+    program
+      .command(name)
+      .description(description)
+      .addHelpText('after', help)
+      .configureOutput({ outputError: complain(`mailbearer ${name} --help lists the options`) });
+
+  subcommand('get-token', 'sign in and write a token file', getTokenHelp)
+    .argument('<provider>', 'gmail, outlook, or a provider of your own')
+    .argument('[file]', 'token file; - or none: standard output')
+    .option('--client-id <id>', 'OAuth client ID')
+    .option('--client-secret <secret>', 'OAuth client secret; other users can see it in the process list')
+    .addOption(
+      new Option('--client-secret-file <file>', 'read the client secret from this file').conflicts(
+        'clientSecret',
+      ),
+    )
+    .option('--scope <scope>', "scope to ask for, instead of the provider's")
+    .option(
+      '--tenant <tenant>',
+      'Microsoft tenant: an ID, a domain, common, organizations (default: consumers)',
+    )
+    .option('--user <user>', 'login name at the SMTP server, when the file is not named after it')
+    .option('--use-device-flow', 'show a code to be entered on another device')
+    .option('--overwrite-existing-token', 'replace the tokens in FILE, keep what else it says')
+    .addOption(
+      new Option(
+        '--local-listen-port <port>',
+        "port for the browser's return; 0: any free one (default: 54332, or any when that is taken)",
+      ).argParser(parsePort),
+    )
+    .action(
+      async (provider: string, file: string | undefined, options: Omit<GetTokenOptions, 'provider'>) => {
+        const { runGetToken } = await import('./commands/get-token.js');
+        finish(await runGetToken({ ...globals(), ...options, provider, file }, ui));
+      },
+    );
+
+  subcommand('test-config', 'check the configuration and the accounts', testConfigHelp)
+    .option('--json', 'print the result as JSON')
+    .action(async (options: { json?: true }) => {
+      const { runTestConfig } = await import('./commands/test-config.js');
+      finish(await runTestConfig({ ...globals(), ...options }, ui));
+    });
+
+  subcommand('test-token-refresh', 'refresh a token once, and write it back', testTokenRefreshHelp)
+    .argument('<file>', 'token file')
+    .option('--json', 'print the result as JSON')
+    .action(async (file: string, options: { json?: true }) => {
+      const { runTestTokenRefresh } = await import('./commands/test-token-refresh.js');
+      finish(await runTestTokenRefresh({ ...globals(), ...options, file }, ui));
+    });
+
+  subcommand('serve', 'keep the tokens fresh and relay mail', serveHelp)
+    .addOption(new Option('--log-level <level>', 'how much to log').choices(logLevels))
+    .addOption(
+      new Option('--log-format <format>', 'how to log; auto: human on a terminal, JSON otherwise')
+        .choices(['auto', 'human', 'json'])
+        .default('auto'),
+    )
+    .action(async (options: { logLevel?: LogLevel; logFormat: 'auto' | 'human' | 'json' }) => {
+      const { runServe } = await import('./commands/serve.js');
+      finish(await runServe({ ...globals(), ...options }));
+    });
+
+  return program;
+}
+
+function parsePort(text: string): number {
+  const port = Number(text);
+  if (!/^\d+$/.test(text) || port > 65_535)
+    throw new InvalidArgumentError('Expected a port from 0 to 65535.');
+  return port;
+}
+
+function packageVersion(): string {
+  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
+  return (JSON.parse(text) as { version: string }).version;
+}

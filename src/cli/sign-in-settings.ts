@@ -1,0 +1,114 @@
+/**
+ * What a sign-in needs to know before anyone is asked anything: provider, endpoints and OAuth client, from the
+ * flags, the file that is to be replaced, and the configuration, in this order. Client ID and secret may be
+ * missing here; a person can still be asked for them.
+ */
+import type { OAuthClient, TokenFileOverrides } from '../accounts/account.js';
+import { isSameService } from '../accounts/connection.js';
+import { applySettings, clientSettingsOf, inherit, resolveProvider } from '../accounts/provider-of.js';
+import { findSettings } from '../accounts/resolve.js';
+import type { ClientSettings, Config } from '../config/config.js';
+import { parseEndpoint, parseProxy } from '../config/values.js';
+import { AppError } from '../core/errors.js';
+import { microsoftEndpoints, outlook, type Provider } from '../providers/index.js';
+
+export interface SignInQuestion {
+  /** As typed: a preset or an entry of `providers`. */
+  readonly provider: string;
+  /** Microsoft's; undefined keeps the one in use, else the preset's. */
+  readonly tenant?: string | undefined;
+  readonly clientId?: string | undefined;
+  /** Absolute; undefined when the token goes to standard output. */
+  readonly tokenFile?: string | undefined;
+  /** Of the file that is to be replaced. */
+  readonly existing?: TokenFileOverrides | undefined;
+}
+
+export interface SignInSettings {
+  readonly provider: Provider;
+  readonly tokenEndpoint: URL;
+  readonly clientId: string | undefined;
+  /** Belongs to `clientId`, which another client's secret never does. */
+  readonly clientSecret: OAuthClient['clientSecret'] | undefined;
+  /** What the configuration alone says, and so need not be written into the file. */
+  readonly configured: ClientSettings;
+  readonly connection: Pick<OAuthClient, 'proxy' | 'caBundleFile' | 'caCertsDir'>;
+}
+
+/** Throws AppError config-invalid, account-incomplete, or usage for a tenant where there is none. */
+export function findSignInSettings(config: Config, question: SignInQuestion): SignInSettings {
+  const { tokenFile, existing } = question;
+  const [name, settings] =
+    (tokenFile === undefined ? undefined : findSettings(config, { tokenFile, overrides: existing })) ?? [];
+  if (settings?.provider !== undefined && settings.provider !== question.provider)
+    throw new AppError(
+      'config-invalid',
+      `account ${name} is configured for ${settings.provider}, not for ${question.provider}`,
+      { hint: `mailbearer get-token ${settings.provider} ${tokenFile}, or change accounts.${name}.provider` },
+    );
+  const named = applySettings(resolveProvider(config, question.provider), settings);
+  const configured = inherit(settings, clientSettingsOf(config, named.name));
+  const known = inherit(existing, configured);
+  const { provider, tokenEndpoint } = chooseEndpoints(named, question.tenant, [
+    existing?.tokenEndpoint,
+    configured.tokenEndpoint,
+  ]);
+  const clientId = question.clientId ?? (known.clientId || undefined);
+  return {
+    provider,
+    tokenEndpoint,
+    clientId,
+    clientSecret: clientId === known.clientId ? known.clientSecret : undefined,
+    configured,
+    connection: {
+      proxy: readProxy(known.proxy),
+      caBundleFile: known.caBundleFile || undefined,
+      caCertsDir: known.caCertsDir || undefined,
+    },
+  };
+}
+
+/**
+ * The first endpoint in use that is one of this provider's, else the provider's usual one. At Microsoft it names
+ * the tenant, and signing in again must not lead to another.
+ */
+function chooseEndpoints(
+  provider: Provider,
+  tenant: string | undefined,
+  inUse: readonly (string | undefined)[],
+): { provider: Provider; tokenEndpoint: URL } {
+  const usual = provider.tokenEndpoint === undefined ? undefined : new URL(provider.tokenEndpoint);
+  const endpoint =
+    inUse
+      .map(readUrl)
+      .find((found) => found && (usual === undefined || isSameService(provider, usual, found))) ?? usual;
+  if (endpoint === undefined)
+    throw new AppError('account-incomplete', `provider ${provider.name} has no token endpoint`, {
+      hint: `add providers.${provider.name}.token_endpoint to the configuration`,
+    });
+  const wanted = tenant ?? tenantOf(endpoint);
+  if (wanted === undefined) return { provider, tokenEndpoint: endpoint };
+  if (tenantOf(endpoint) === undefined)
+    throw new AppError('usage', `--tenant is for Microsoft, and ${endpoint.origin} is not`, {
+      hint: 'leave --tenant out, or name the provider that it belongs to',
+    });
+  const endpoints = microsoftEndpoints(wanted);
+  return { provider: { ...provider, ...endpoints }, tokenEndpoint: new URL(endpoints.tokenEndpoint) };
+}
+
+/** `consumers` in https://login.microsoftonline.com/consumers/oauth2/v2.0/token. */
+function tenantOf(endpoint: URL): string | undefined {
+  if (outlook.recognisedBy?.(endpoint) !== true) return undefined;
+  return endpoint.pathname.split('/')[1] || undefined;
+}
+
+/** What the configuration holds has been checked; a bad value in the file that is replaced does not matter. */
+function readUrl(text: string | undefined): URL | undefined {
+  const result = parseEndpoint(text ?? '');
+  return 'value' in result ? result.value : undefined;
+}
+
+function readProxy(text: string | undefined): URL | undefined {
+  const result = text ? parseProxy(text) : undefined;
+  return result && 'value' in result ? result.value : undefined;
+}

@@ -1,0 +1,157 @@
+import { once } from 'node:events';
+import { stat } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { signIn } from '../../examples/demo/openid-provider.js';
+import { exitStatus } from '../../src/core/errors.js';
+import type { Conversation } from '../support/run-binary.js';
+import { login, openWorkplace, type Workplace } from './workplace.js';
+
+let place: Workplace;
+beforeEach(async () => {
+  place = await openWorkplace();
+});
+afterEach(() => place.close());
+
+/** The page that the command wants opened. */
+async function authorizationUrl(command: Conversation): Promise<string> {
+  return (await command.says(/^http:\/\/\S+\/authorize\S+$/m))[0];
+}
+
+describe('get-token with a browser', () => {
+  test('signs in by the redirect and writes a file that is enough by itself', async () => {
+    const command = place.start(['get-token', 'gmail', place.tokenFile]);
+    const { page, status: pageStatus } = await signIn(await authorizationUrl(command), { login });
+    const { status, stdout, stderr } = await command.finished;
+
+    expect({ status, stdout }).toEqual({ status: exitStatus.ok, stdout: '' });
+    expect(pageStatus).toBe(200);
+    expect(page).toContain('Signed in');
+    expect(stderr).toContain(`mailbearer test-token-refresh ${place.tokenFile}`);
+    expect(stderr).not.toContain('warning');
+    expect(await place.readToken()).toEqual({
+      client_id: place.provider.clientId,
+      client_secret: '',
+      token_endpoint: place.provider.tokenEndpoint,
+      access_token: expect.any(String) as string,
+      refresh_token: expect.any(String) as string,
+      expiry: expect.stringMatching(/^\d{10}$/) as string,
+    });
+    expect((await stat(place.tokenFile)).mode & 0o777).toBe(0o600);
+  });
+
+  test('takes the address of the failed page, pasted, while it waits for the browser', async () => {
+    const command = place.start(['get-token', 'gmail', place.tokenFile]);
+    const { url } = await signIn(await authorizationUrl(command), { login, follow: false });
+    command.type(url);
+    expect((await command.finished).status).toBe(exitStatus.ok);
+    expect(await place.readToken()).toHaveProperty('refresh_token');
+  });
+
+  test('explains a pasted text that is no answer, and takes the next one', async () => {
+    const command = place.start(['get-token', 'gmail', place.tokenFile]);
+    const { url } = await signIn(await authorizationUrl(command), { login, follow: false });
+    command.type('http://127.0.0.1/?code=stolen&state=wrong');
+    await command.says(/not the address that the sign-in ended at.*\nhint: .*address bar/);
+    command.type('');
+    command.type(url);
+    expect((await command.finished).status).toBe(exitStatus.ok);
+  });
+
+  test('answers a callback with a wrong state with 400, and goes on waiting', async () => {
+    const command = place.start(['get-token', 'gmail', place.tokenFile]);
+    const url = await authorizationUrl(command);
+    const redirect = new URL(url).searchParams.get('redirect_uri');
+    expect((await fetch(`${redirect}?code=stolen&state=wrong`)).status).toBe(400);
+    await signIn(url, { login });
+    expect((await command.finished).status).toBe(exitStatus.ok);
+  });
+
+  test('ends when the person says no, with advice and without a file', async () => {
+    const command = place.start(['get-token', 'gmail', place.tokenFile]);
+    await signIn(await authorizationUrl(command), { login, deny: true });
+    const { status, stderr } = await command.finished;
+    expect(status).toBe(exitStatus.noPermission);
+    expect(stderr).toMatch(/mailbearer: .*access_denied/);
+    expect(stderr).toMatch(/^hint: /m);
+    await expect(place.readToken()).rejects.toThrow('ENOENT');
+  });
+
+  test('needs nobody at the terminal: the end of input leaves the browser', async () => {
+    const command = place.start(['get-token', 'gmail', place.tokenFile]);
+    const url = await authorizationUrl(command);
+    command.endInput();
+    await signIn(url, { login });
+    expect((await command.finished).status).toBe(exitStatus.ok);
+  });
+
+  test.each([{ file: ['-'] }, { file: [] }])(
+    'writes only JSON to standard output with $file',
+    async ({ file }) => {
+      const command = place.start(['get-token', 'gmail', ...file]);
+      await signIn(await authorizationUrl(command), { login });
+      const { status, stdout } = await command.finished;
+      expect(status).toBe(exitStatus.ok);
+      expect(JSON.parse(stdout)).toMatchObject({
+        client_id: place.provider.clientId,
+        expiry: expect.any(String),
+      });
+    },
+  );
+
+  test('ends with 130 and a line at Ctrl-C', async () => {
+    const command = place.start(['get-token', 'gmail', place.tokenFile]);
+    await authorizationUrl(command);
+    command.signal('SIGINT');
+    const { status, stderr } = await command.finished;
+    expect(status).toBe(130);
+    expect(stderr).toMatch(/^mailbearer: interrupted$/m);
+  });
+
+  test('shows all three ways on standard error, and where it listens', async () => {
+    const command = place.start(['get-token', 'gmail', place.tokenFile, '--local-listen-port', '0']);
+    const redirect = new URL(await authorizationUrl(command)).searchParams.get('redirect_uri')!;
+    const { port, hostname } = new URL(redirect);
+    await command.says(new RegExp(String.raw`\(http://127\.0\.0\.1:${port}/\?…\) and paste it here`));
+    await command.says(new RegExp(String.raw`ssh -L ${port}:127\.0\.0\.1:${port} `));
+    expect(hostname).toBe('127.0.0.1');
+    command.signal('SIGTERM');
+    expect((await command.finished).status).toBe(143);
+  });
+
+  test('speaks of the device flow where a redirect may be refused and the device flow would do', async () => {
+    const outlook = place.start(['get-token', 'outlook', place.tokenFile]);
+    await outlook.says(/as a redirect.*[^]*--use-device-flow/);
+    outlook.signal('SIGINT');
+    await outlook.finished;
+    const gmail = place.start(['get-token', 'gmail', place.tokenFile]);
+    await gmail.says(/Ctrl-C gives up/);
+    gmail.signal('SIGINT');
+    expect((await gmail.finished).stderr).not.toContain('--use-device-flow');
+  });
+
+  test('takes a free port when the usual one is taken, but not instead of the one that was asked for', async () => {
+    const occupant = createServer();
+    // Another test's sign-in may have it for a moment.
+    await vi.waitFor(
+      async () => {
+        occupant.listen(54_332, '127.0.0.1');
+        await once(occupant, 'listening');
+      },
+      { timeout: 20_000, interval: 200 },
+    );
+    try {
+      const command = place.start(['get-token', 'gmail', place.tokenFile]);
+      const redirect = new URL(await authorizationUrl(command)).searchParams.get('redirect_uri')!;
+      expect(new URL(redirect).port).not.toBe('54332');
+      command.signal('SIGINT');
+      await command.finished;
+
+      const asked = await place.run(['get-token', 'gmail', place.tokenFile, '--local-listen-port', '54332']);
+      expect(asked.status).toBe(exitStatus.unavailable);
+      expect(asked.stderr).toMatch(/cannot listen on 127\.0\.0\.1:54332.*\nhint: .*--local-listen-port/);
+    } finally {
+      occupant.close();
+    }
+  });
+});

@@ -1,0 +1,43 @@
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { approveDevice } from '../../examples/demo/openid-provider.js';
+import { exitStatus } from '../../src/core/errors.js';
+import { login, openWorkplace, type Workplace } from './workplace.js';
+
+let place: Workplace;
+beforeEach(async () => {
+  place = await openWorkplace();
+});
+afterEach(() => place.close());
+
+describe('get-token with a device flow', () => {
+  test('shows page and code, and writes the file once the code was entered', async () => {
+    const command = place.start(['get-token', 'outlook', place.tokenFile, '--use-device-flow']);
+    const [, page = '', code = ''] = await command.says(/^ {2}(http\S+)\n {2}(\S+)$/m);
+    await approveDevice(page, code, { login });
+    const { status, stdout } = await command.finished;
+    expect({ status, stdout }).toEqual({ status: exitStatus.ok, stdout: '' });
+    expect(await place.readToken()).toMatchObject({ token_endpoint: place.provider.tokenEndpoint });
+  });
+
+  test('ends with advice when the person says no', async () => {
+    const command = place.start(['get-token', 'outlook', place.tokenFile, '--use-device-flow']);
+    const [, page = '', code = ''] = await command.says(/^ {2}(http\S+)\n {2}(\S+)$/m);
+    await approveDevice(page, code, { login, deny: true });
+    const { status, stderr } = await command.finished;
+    expect(status).toBe(exitStatus.noPermission);
+    expect(stderr).toMatch(/access_denied.*\nhint: /);
+  });
+
+  test('ends with 130 at Ctrl-C, though it waits for the provider', async () => {
+    const command = place.start(['get-token', 'outlook', place.tokenFile, '--use-device-flow']);
+    await command.says(/Ctrl-C gives up/);
+    command.signal('SIGINT');
+    expect((await command.finished).status).toBe(130);
+  });
+
+  test('is refused for Gmail, whose device flow has no mail scope', async () => {
+    const { status, stderr } = await place.run(['get-token', 'gmail', place.tokenFile, '--use-device-flow']);
+    expect(status).toBe(exitStatus.usage);
+    expect(stderr).toMatch(/device flow.*\nhint: leave --use-device-flow out/);
+  });
+});
