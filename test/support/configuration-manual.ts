@@ -1,0 +1,100 @@
+/**
+ * The tables of docs/configuration.md, made from what the program goes by: the configuration's schema and the
+ * built-in providers. The prose around the tables is written by hand and stays as it is.
+ */
+import { format, resolveConfig } from 'prettier';
+import { z } from 'zod';
+import { configSchema } from '../../src/config/schema.js';
+import { formatDuration } from '../../src/core/duration.js';
+import { presets } from '../../src/providers/index.js';
+
+/** What is used of a JSON Schema. */
+interface Schema {
+  readonly description?: string;
+  readonly default?: unknown;
+  readonly enum?: readonly string[];
+  readonly properties?: Readonly<Record<string, Schema>>;
+  readonly additionalProperties?: Schema;
+}
+
+type Row = readonly string[];
+
+const block = /(<!-- table: (\w+) -->\n).*?(<!-- \/table -->)/gs;
+
+/** `manual` with its tables as they should be. Throws when a table has no place in it, or a place no table. */
+export async function withTables(manual: string, path: string): Promise<string> {
+  const left = makeTables();
+  const filled = manual.replaceAll(block, (_whole, start: string, name: string, end: string) => {
+    const table = left.get(name);
+    if (table === undefined) throw new Error(`there is no table "${name}", or its place comes twice`);
+    left.delete(name);
+    return `${start}\n${table}\n\n${end}`;
+  });
+  if (left.size > 0) throw new Error(`no place for the tables ${[...left.keys()].join(', ')}`);
+  return format(filled, { ...(await resolveConfig(path)), parser: 'markdown' });
+}
+
+function makeTables(): Map<string, string> {
+  const root = z.toJSONSchema(configSchema, { io: 'input' }) as Schema;
+  const top = keysOf(root);
+  const providers = keysOf(top['providers']?.additionalProperties);
+  const accounts = keysOf(top['accounts']?.additionalProperties);
+  const keyTable = (keys: Readonly<Record<string, Schema>>) =>
+    table(
+      ['key', 'meaning'],
+      Object.entries(keys).map(([name, schema]) => [`\`${name}\``, meaning(schema)]),
+    );
+  return new Map([
+    ['presets', presetTable()],
+    ['client', keyTable(pick(providers, (name) => name in top))],
+    ['top', keyTable(pick(top, (name) => !(name in providers)))],
+    ['provider', keyTable(pick(providers, (name) => !(name in top)))],
+    ['smtp', keyTable(keysOf(providers['smtp']))],
+    ['account', keyTable(pick(accounts, (name) => !(name in providers)))],
+    ['relay', keyTable(keysOf(top['relay']))],
+  ]);
+}
+
+function meaning({ description, default: usual, enum: words }: Schema): string {
+  if (description === undefined) throw new Error('a key of the configuration has no description');
+  const choice =
+    words && `One of ${[...new Set(words.map((word) => word.toLowerCase()))].map(code).join(', ')}.`;
+  const fallback =
+    typeof usual === 'object' || usual === undefined ? undefined : `Default: ${code(String(usual))}.`;
+  return [description, choice, fallback].filter(Boolean).join(' ');
+}
+
+function presetTable(): string {
+  const rows = [...presets.values()].map((provider): Row => {
+    const { name, title, smtp, tokenEndpoint, refreshWindowSeconds, minimumRefreshWindowSeconds } = provider;
+    return [
+      code(name),
+      title,
+      code(`${smtp?.host}:${smtp?.port}`),
+      code(tokenEndpoint ?? ''),
+      `${formatDuration(refreshWindowSeconds)}, at least ${formatDuration(minimumRefreshWindowSeconds)}`,
+    ];
+  });
+  return table(['name', 'service', 'SMTP server', 'token endpoint', '`refresh_window`'], rows);
+}
+
+function table(head: Row, rows: readonly Row[]): string {
+  const escaped = rows.map((row) => row.map((cell) => cell.replaceAll('|', '\\|')));
+  return [head, head.map(() => '---'), ...escaped].map((row) => `| ${row.join(' | ')} |`).join('\n');
+}
+
+function code(text: string): string {
+  return `\`${text}\``;
+}
+
+function keysOf(schema: Schema | undefined): Readonly<Record<string, Schema>> {
+  if (schema?.properties === undefined) throw new Error('the schema has no keys where it should');
+  return schema.properties;
+}
+
+function pick(
+  keys: Readonly<Record<string, Schema>>,
+  choose: (name: string) => boolean,
+): Record<string, Schema> {
+  return Object.fromEntries(Object.entries(keys).filter(([name]) => choose(name)));
+}

@@ -1,0 +1,59 @@
+/**
+ * What stands for Google or Microsoft in the system tests: an OpenID provider, and Debian's Postfix with Dovecot
+ * as a submission server that asks the provider about every token. All real, all on 127.0.0.1.
+ */
+import { join } from 'node:path';
+import { type OpenIdProvider, startOpenIdProvider } from '../../examples/demo/openid-provider.js';
+import { type CertificateAuthority, createCertificateAuthority } from '../support/certificates.js';
+import { type Dovecot, startDovecot } from '../support/dovecot.js';
+import { startSubmissionServer, type SubmissionServer } from '../support/postfix.js';
+import type { Teardown } from '../support/process.js';
+
+export interface MailService {
+  readonly provider: OpenIdProvider;
+  readonly authority: CertificateAuthority;
+  readonly server: SubmissionServer;
+  readonly dovecot: Dovecot;
+}
+
+export interface MailServiceOptions {
+  /** Must exist, and everybody must be able to reach it. */
+  readonly directory: string;
+  readonly teardown: Teardown;
+  /** Who can sign in. */
+  readonly accounts: readonly string[];
+  readonly recipients: readonly string[];
+  readonly accessTokenSeconds?: number;
+  /** More main.cf lines for the server. */
+  readonly mainCf?: string;
+}
+
+export async function startMailService(options: MailServiceOptions): Promise<MailService> {
+  const { teardown } = options;
+  const provider = await startOpenIdProvider({
+    accounts: options.accounts.map((email) => ({ sub: email, email })),
+    ...(options.accessTokenSeconds === undefined ? {} : { accessTokenSeconds: options.accessTokenSeconds }),
+  });
+  teardown.defer(provider.close);
+  const authority = await createCertificateAuthority(join(options.directory, 'certificates'));
+  const introspectionUrl = new URL(provider.introspectionEndpoint);
+  introspectionUrl.username = provider.mailServer.clientId;
+  introspectionUrl.password = provider.mailServer.clientSecret;
+  const dovecot = teardown.add(
+    await startDovecot({
+      directory: join(options.directory, 'dovecot'),
+      introspectionUrl,
+      usernameAttribute: 'username',
+    }),
+  );
+  const server = teardown.add(
+    await startSubmissionServer({
+      directory: join(options.directory, 'upstream'),
+      certificate: await authority.issue('upstream'),
+      authSocket: dovecot.authSocket,
+      recipients: options.recipients,
+      ...(options.mainCf === undefined ? {} : { extra: options.mainCf }),
+    }),
+  );
+  return { provider, authority, server, dovecot };
+}

@@ -1,0 +1,45 @@
+/**
+ * What a machine must have for the system tests: Debian's mail servers, and root to start them. Where something
+ * is missing the tests are skipped with a line that says what to install; under CI that is a failure instead,
+ * because a green run that tested nothing would deceive.
+ */
+import { execFileSync } from 'node:child_process';
+
+/** Debian's packages, and the program of each that the tests start or ask for its version. */
+const programs = {
+  postfix: ['postconf', '-dh', 'mail_version'],
+  'dovecot-core': ['dovecot', '--version'],
+  curl: ['curl', '--version'],
+  msmtp: ['msmtp', '--version'],
+  swaks: ['swaks', '--version'],
+} as const;
+
+type Package = keyof typeof programs;
+
+/** Whether to skip, for `describe.skipIf`: Postfix and Dovecot are always needed. Under CI it throws instead. */
+export function programsMissing(...others: readonly Package[]): boolean {
+  const lack = whatIsMissing(['postfix', 'dovecot-core', ...others]);
+  if (lack === undefined) return false;
+  if (process.env['CI']) throw new Error(`system tests cannot run: ${lack}`);
+  process.stderr.write(`system tests are skipped: ${lack}\n`);
+  return true;
+}
+
+function whatIsMissing(needed: readonly Package[]): string | undefined {
+  if (process.getuid?.() !== 0) return 'run as root: Postfix and Dovecot give up their rights themselves';
+  const missing = needed.filter((name) => versionOf(name) === undefined);
+  if (missing.length > 0) return `apt-get install --no-install-recommends ${missing.join(' ')}`;
+  const dovecot = versionOf('dovecot-core');
+  if (!dovecot?.startsWith('2.3.'))
+    return `the configuration is in the language of Dovecot 2.3, not ${dovecot}`;
+  return undefined;
+}
+
+function versionOf(name: Package): string | undefined {
+  const [program, ...args] = programs[name];
+  try {
+    return execFileSync(program, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).trim();
+  } catch {
+    return undefined;
+  }
+}
