@@ -57,6 +57,20 @@ describe('what is wrong with FILE is said before anyone is sent to a browser', (
   });
 });
 
+test("with one's own provider and offline_access gives a token that can be refreshed", async () => {
+  const { authorizationEndpoint, tokenEndpoint } = place.provider;
+  const corp = {
+    authorization_endpoint: authorizationEndpoint,
+    token_endpoint: tokenEndpoint,
+    scope: 'smtp offline_access',
+    smtp: { host: '127.0.0.1', port: 2587, tls: 'none' },
+  };
+  await place.configure({ providers: { corp } });
+  expect((await signInWith(['corp', place.tokenFile])).status).toBe(exitStatus.ok);
+  const { status, stdout } = await place.run(['test-token-refresh', place.tokenFile]);
+  expect([status, stdout]).toEqual([exitStatus.ok, 'Config check passed.\nToken refresh succeeded.\n']);
+});
+
 describe('get-token --overwrite-existing-token', () => {
   test('keeps client, secret and unknown fields of the file, and asks for none of them again', async () => {
     await place.configure({ client_id: 'another client' });
