@@ -9,7 +9,14 @@ import { AppError } from '../core/errors.js';
 import { Secret } from '../core/secret.js';
 import type { Provider, SmtpHost } from '../providers/index.js';
 import type { Account, OAuthClient, TokenFileOverrides } from './account.js';
-import { applySettings, clientSettingsOf, inherit, providerAt, resolveProvider } from './provider-of.js';
+import {
+  applySettings,
+  clientSettingsOf,
+  inherit,
+  ofSameClient,
+  providerAt,
+  resolveProvider,
+} from './provider-of.js';
 
 /** All that is known of an account; the overrides are its token file's, the settings its entry's. */
 export interface Known {
@@ -28,7 +35,9 @@ export function resolveConnection(known: Known): Omit<Account, 'name' | 'tokenFi
   const { config, overrides, settings } = known;
   const { provider: chosen, endpoint } = chooseProvider(known);
   const provider = applySettings(chosen, settings);
-  const merged = inherit(overrides, inherit(settings, clientSettingsOf(config, chosen.name)));
+  const general = clientSettingsOf(config, chosen.name);
+  // sasl-xoauth2 knows of no bond between a file's client_id and the configuration's secret, so there is none.
+  const merged = inherit(overrides, inherit(settings, ofSameClient(settings, general)));
   const client: OAuthClient = {
     clientId: requireClientId(known, merged.clientId),
     clientSecret: merged.clientSecret ?? new Secret(''),

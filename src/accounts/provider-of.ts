@@ -88,7 +88,16 @@ function applySmtp(base: SmtpHost | undefined, over: Partial<SmtpHost> | undefin
 
 /** What a provider's entry and, below it, the top level say of the OAuth client. */
 export function clientSettingsOf(config: Config, providerName: string): ClientSettings {
-  return inherit(config.providers.get(providerName), config);
+  const entry = config.providers.get(providerName);
+  return inherit(entry, ofSameClient(entry, config));
+}
+
+/** A secret belongs to its client id: where another client is named, the general secret is not its. */
+export function ofSameClient(specific: ClientSettings | undefined, general: ClientSettings): ClientSettings {
+  const { clientId } = specific ?? {};
+  return clientId === undefined || clientId === general.clientId
+    ? general
+    : { ...general, clientSecret: undefined };
 }
 
 /** Field by field; "" is a value. The trust sources are a pair: naming one drops the other's inheritance. */

@@ -30,16 +30,29 @@ export async function loadConfig(options: LoadOptions): Promise<Loaded> {
     if (content === undefined) throw unreadable(named, 'no such file');
     return parseConfig(parseJson(content, named), named);
   }
+  const homeDirectory = options.homeDirectory ?? homedir();
   const candidates = configCandidates({
     systemDirectory: options.systemDirectory ?? '/etc',
-    homeDirectory: options.homeDirectory ?? homedir(),
+    homeDirectory,
     userId: options.userId ?? process.getuid?.(),
   });
+  const passedOver: string[] = [];
   for (const file of candidates) {
-    const content = await read(file);
-    if (content !== undefined) return parseConfig(parseJson(content, file), file);
+    const content = await read(file).catch((error: unknown) => {
+      // `sudo` and `runuser` leave HOME as it was: somebody else's home says nothing to this user.
+      if (!file.startsWith(homeDirectory) || !isDenied(error)) throw error;
+      passedOver.push(`${file} is in a home directory that this user may not enter, and is passed over`);
+      return undefined;
+    });
+    if (content === undefined) continue;
+    const { config, warnings } = parseConfig(parseJson(content, file), file);
+    return { config, warnings: [...passedOver, ...warnings] };
   }
-  return parseConfig({}, undefined);
+  return { ...parseConfig({}, undefined), warnings: passedOver };
+}
+
+function isDenied(error: unknown): boolean {
+  return error instanceof AppError && systemErrorCode(error.cause) === 'EACCES';
 }
 
 /** Undefined when there is no such file. One that exists and can't be read must not be passed over in silence. */

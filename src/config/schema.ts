@@ -140,7 +140,9 @@ const providerShape = {
   device_authorization_endpoint: endpoint.optional().describe('URL that starts the device flow.'),
   scope: text
     .optional()
-    .describe('What is asked for at sign-in and, without "openid", at each refresh; separated by spaces.'),
+    .describe(
+      'What is asked for at sign-in, words separated by spaces; Microsoft is told it at each refresh, too.',
+    ),
   smtp: smtp.optional().describe('The submission server.'),
   mechanism: z
     .enum(['xoauth2', 'oauthbearer', 'XOAUTH2', 'OAUTHBEARER'], {

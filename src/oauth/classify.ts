@@ -144,9 +144,13 @@ export function readable(text: string, secrets: readonly Secret[]): string {
     ])
     .filter((form) => form !== '')
     // A long one first: it may begin with a short one, and its end must not be left standing.
-    .toSorted((one, other) => other.length - one.length);
-  let line = flatten(text);
-  for (const form of forms) line = line.replaceAll(flatten(form), '[redacted]');
+    .toSorted((one, other) => other.length - one.length)
+    .map((form) => flatten(form).replace(/[$()*+.?[\\\]^{|}/-]/g, '\\$&'));
+  // In one pass: what stands for a secret is not searched for another.
+  let line =
+    forms.length === 0
+      ? flatten(text)
+      : flatten(text).replace(new RegExp(forms.join('|'), 'g'), '[redacted]');
   line = line.replaceAll(/ +/g, ' ').trim();
   return line.length > longestReason ? `${line.slice(0, longestReason)}…` : line;
 }

@@ -49,6 +49,19 @@ describe('a provider by name', () => {
   });
 });
 
+describe('a client secret', () => {
+  it('stays with its client id', () => {
+    const config = configOf({
+      client_id: 'top',
+      client_secret: 'secret-of-top',
+      providers: { same: { client_id: 'top' }, other: { client_id: 'other' } },
+    });
+    expect(clientSettingsOf(config, 'same').clientSecret?.reveal()).toBe('secret-of-top');
+    expect(clientSettingsOf(config, 'other').clientSecret).toBeUndefined();
+    expect(clientSettingsOf(config, 'gmail').clientSecret?.reveal()).toBe('secret-of-top');
+  });
+});
+
 describe('a configured scope', () => {
   it('is sent with refreshes, without openid, where the provider wants one', () => {
     expect(applySettings(outlook, { scope: 'openid  smtp offline_access' })).toMatchObject({
