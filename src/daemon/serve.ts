@@ -12,8 +12,8 @@ import { requestRefresh } from '../oauth/client.js';
 import { openRoster } from '../refresh/roster.js';
 import { Deadlines } from '../relay/deadlines.js';
 import { startRelay } from '../relay/listener.js';
+import { ehloName } from '../relay/login.js';
 import { UpstreamPool } from '../relay/pool.js';
-import { ehloName } from '../relay/upstream.js';
 
 export interface Daemon {
   readonly addresses: readonly ListenAddress[];

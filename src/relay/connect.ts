@@ -1,31 +1,33 @@
-/** Sockets to an upstream server: TCP, and verified TLS over it. */
+/**
+ * Sockets to an upstream server: TCP, and verified TLS over it, each within its time. A socket from here keeps a
+ * listener for errors for good, because an error that nobody listens to would end the process.
+ */
 import { connect as connectTcp, isIP, type Socket } from 'node:net';
 import { connect as connectTls, createSecureContext, type SecureContext, type TLSSocket } from 'node:tls';
 import { readTrustedRoots, type TrustSettings } from '../accounts/trusted-roots.js';
+import type { Clock } from '../core/clock.js';
 import { AppError, describeCause } from '../core/errors.js';
+import { clientStages } from '../protocol/smtp/states.js';
 import type { SmtpHost } from '../providers/provider.js';
 
-/** One TCP connection, without Nagle's delay (40 ms a message otherwise). */
-export function openTcp(server: SmtpHost, signal: AbortSignal): Promise<Socket> {
+/** One TCP connection, without Nagle's delay (40 ms a message otherwise). Throws AppError upstream-*. */
+export function openTcp(server: SmtpHost, clock: Clock): Promise<Socket> {
+  const where = `${server.host}:${server.port}`;
+  const hint = `check that ${where} is the right server and that no firewall is in the way`;
   return new Promise((resolve, reject) => {
-    const socket = connectTcp({ host: server.host, port: server.port, noDelay: true, signal });
-    const fail = (error: Error) => {
-      const where = `${server.host}:${server.port}`;
-      const timedOut = signal.aborted;
-      reject(
-        new AppError(
-          timedOut ? 'upstream-timeout' : 'upstream-unreachable',
-          timedOut ? `${where} did not accept a connection in time` : `${where}: ${describeCause(error)}`,
-          {
-            hint: `check that ${where} is the right server and that no firewall is in the way`,
-            cause: error,
-          },
-        ),
+    const socket = connectTcp({ host: server.host, port: server.port, noDelay: true });
+    const timer = clock.setTimer(clientStages.connect.timeoutMs, () => {
+      socket.destroy(
+        new AppError('upstream-timeout', `${where} did not accept a connection in time`, { hint }),
       );
-    };
-    socket.once('error', fail);
+    });
+    socket.on('error', (cause) => {
+      timer.cancel();
+      if (cause instanceof AppError) return reject(cause);
+      reject(new AppError('upstream-unreachable', `${where}: ${describeCause(cause)}`, { hint, cause }));
+    });
     socket.once('connect', () => {
-      socket.off('error', fail);
+      timer.cancel();
       resolve(socket);
     });
   });
@@ -34,7 +36,8 @@ export function openTcp(server: SmtpHost, signal: AbortSignal): Promise<Socket> 
 /** One context a set of roots: making one parses every certificate of the bundle. */
 const contexts = new Map<string, SecureContext>();
 
-async function contextFor(trust: TrustSettings): Promise<SecureContext> {
+/** Whom an account trusts, for `startTls`. Throws AppError config-invalid. */
+export async function secureContextFor(trust: TrustSettings): Promise<SecureContext> {
   const roots = await readTrustedRoots(trust);
   let context = contexts.get(roots.key);
   if (context === undefined) {
@@ -44,9 +47,16 @@ async function contextFor(trust: TrustSettings): Promise<SecureContext> {
   return context;
 }
 
-/** TLS 1.2 or later over `socket`, the certificate verified against the server's name. */
-export async function startTls(socket: Socket, server: SmtpHost, trust: TrustSettings): Promise<TLSSocket> {
-  const secureContext = await contextFor(trust);
+/**
+ * TLS 1.2 or later over `socket`, the certificate verified against the server's name. To be called in the turn
+ * in which the socket became ready: an end that came before would never be seen. Throws AppError upstream-*.
+ */
+export function startTls(
+  socket: Socket,
+  server: SmtpHost,
+  secureContext: SecureContext,
+  clock: Clock,
+): Promise<TLSSocket> {
   return new Promise((resolve, reject) => {
     const secure = connectTls({
       socket,
@@ -55,23 +65,33 @@ export async function startTls(socket: Socket, server: SmtpHost, trust: TrustSet
       secureContext,
       rejectUnauthorized: true,
     });
-    const fail = (error?: Error) => {
+    const where = `${server.host}:${server.port}`;
+    const fail = (cause?: Error) => {
+      timer.cancel();
       secure.destroy();
       // It outlives the TLS layer on top of it otherwise.
       socket.destroy();
-      const why = error === undefined ? 'the connection was closed' : describeCause(error);
+      if (cause instanceof AppError) return reject(cause);
+      const why = cause === undefined ? 'the connection was closed' : describeCause(cause);
       reject(
-        new AppError('upstream-tls', `TLS with ${server.host}:${server.port} failed: ${why}`, {
+        new AppError('upstream-tls', `TLS with ${where} failed: ${why}`, {
           hint: 'check smtp.host against the name in the certificate; a private CA needs ca_bundle_file',
-          cause: error,
+          cause,
         }),
       );
     };
+    const timer = clock.setTimer(clientStages.tls.timeoutMs, () =>
+      fail(
+        new AppError('upstream-timeout', `${where} was silent for too long ${clientStages.tls.text}`, {
+          hint: 'check smtp.port and smtp.tls: implicit TLS is for port 465, STARTTLS for 587',
+        }),
+      ),
+    );
     const closed = () => fail();
-    secure.once('error', fail);
+    secure.on('error', fail);
     secure.once('close', closed);
     secure.once('secureConnect', () => {
-      secure.off('error', fail);
+      timer.cancel();
       secure.off('close', closed);
       resolve(secure);
     });

@@ -40,7 +40,9 @@ export class Deadlines {
 
   #look(): void {
     const now = this.#clock.monotonic();
-    for (const connection of [...this.#watched]) if (connection.deadlineAt <= now) connection.expire();
+    // One that ends may end another.
+    for (const connection of [...this.#watched])
+      if (this.#watched.has(connection) && connection.deadlineAt <= now) connection.expire();
     this.#timer = this.#watched.size > 0 ? this.#clock.setTimer(tickMs, () => this.#look()) : undefined;
   }
 }

@@ -5,7 +5,6 @@
 import { randomBytes } from 'node:crypto';
 import { createServer, type Server } from 'node:net';
 import { AppError, describeCause, systemErrorCode } from '../core/errors.js';
-import { sleep } from '../core/clock.js';
 import type { ListenAddress } from '../config/config.js';
 import { ClientSession, type SessionContext } from './session.js';
 
@@ -23,13 +22,21 @@ export interface Relay {
 export async function startRelay(context: SessionContext): Promise<Relay> {
   const sessions = new Set<ClientSession>();
   const servers: Server[] = [];
+  let onEmpty: (() => void) | undefined;
   const open = async (address: ListenAddress) => {
     const server = createServer({ noDelay: true, allowHalfOpen: true }, (socket) => {
       const id = randomBytes(3).toString('hex');
-      const session = new ClientSession(socket, id, context, () => sessions.delete(session));
+      const session = new ClientSession(socket, id, context, () => {
+        sessions.delete(session);
+        if (sessions.size === 0) onEmpty?.();
+      });
       sessions.add(session);
     });
     await listen(server, address);
+    // Such as EMFILE: one client is turned away, and an error that nobody listens to would end the process.
+    server.on('error', (error) =>
+      context.logger.error({ cause: describeCause(error) }, 'a connection could not be accepted'),
+    );
     servers.push(server);
   };
   try {
@@ -41,6 +48,7 @@ export async function startRelay(context: SessionContext): Promise<Relay> {
     }
   } catch (error) {
     for (const server of servers) server.close();
+    for (const session of sessions) session.destroy();
     throw error;
   }
   return {
@@ -48,8 +56,14 @@ export async function startRelay(context: SessionContext): Promise<Relay> {
     close: async () => {
       for (const server of servers) server.close();
       for (const session of sessions) session.shutDown();
-      const deadline = context.clock.monotonic() + drainMs;
-      while (sessions.size > 0 && context.clock.monotonic() < deadline) await sleep(context.clock, 20);
+      if (sessions.size === 0) return;
+      await new Promise<void>((resolve) => {
+        const timer = context.clock.setTimer(drainMs, resolve);
+        onEmpty = () => {
+          timer.cancel();
+          resolve();
+        };
+      });
       for (const session of sessions) session.destroy();
     },
   };
@@ -57,15 +71,19 @@ export async function startRelay(context: SessionContext): Promise<Relay> {
 
 function listen(server: Server, { host, port }: ListenAddress): Promise<void> {
   return new Promise((resolve, reject) => {
-    server.once('error', (error) => {
+    const fail = (error: Error) => {
       reject(
         new AppError('listen-failed', `cannot listen on ${host}:${port}: ${describeCause(error)}`, {
           hint: hintFor(systemErrorCode(error), port),
           cause: error,
         }),
       );
+    };
+    server.once('error', fail);
+    server.listen({ host, port, ipv6Only: host.includes(':') }, () => {
+      server.off('error', fail);
+      resolve();
     });
-    server.listen({ host, port, ipv6Only: host.includes(':') }, () => resolve());
   });
 }
 

@@ -3,11 +3,16 @@ import type { AppError } from '../core/errors.js';
 import type { Logger } from '../core/logger.js';
 import { type Reply, replyText } from '../protocol/smtp/reply.js';
 
-export interface MessageFacts {
+export interface SenderFacts {
   readonly session: string;
   /** Undefined when no account was found for the sender. */
   readonly account: string | undefined;
   readonly from: string;
+  /** From MAIL to the last reply. */
+  readonly ms: number;
+}
+
+export interface MessageFacts extends SenderFacts {
   /** Recipients that the upstream accepted. */
   readonly recipients?: number;
   /** As sent upstream: dot-stuffed, with the end mark. */
@@ -15,8 +20,6 @@ export interface MessageFacts {
   /** What the client was told. */
   readonly reply: Reply;
   readonly cause?: AppError | undefined;
-  /** From MAIL to the last reply. */
-  readonly ms: number;
 }
 
 export function logMessage(logger: Logger, facts: MessageFacts): void {
@@ -30,4 +33,9 @@ export function logMessage(logger: Logger, facts: MessageFacts): void {
   };
   if (reply.code < 300) logger.info(fields, 'message sent');
   else logger.warn(fields, reply.code < 500 ? 'message deferred' : 'message refused');
+}
+
+/** The client was gone before the message had ended; nobody was told anything. */
+export function logCutOff(logger: Logger, facts: SenderFacts): void {
+  logger.warn({ ...facts }, 'message cut off by the client, and not sent');
 }

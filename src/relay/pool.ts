@@ -9,7 +9,8 @@ import { replyText } from '../protocol/smtp/reply.js';
 import { AuthRefused } from '../protocol/smtp/client.js';
 import type { LiveAccount } from '../refresh/token-source.js';
 import type { Deadlines } from './deadlines.js';
-import { UpstreamSession } from './upstream.js';
+import { logIn } from './login.js';
+import { type UpstreamOwner, UpstreamSession } from './upstream.js';
 
 /** Long enough for the next message of a burst, far below the idle limits of servers (RFC 5321: 5 minutes). */
 const idleMs = 60_000;
@@ -27,7 +28,9 @@ export interface PoolOptions {
 export class UpstreamPool {
   readonly #options: PoolOptions;
   readonly #idle = new Map<string, UpstreamSession[]>();
-  #closed = false;
+  /** All of them, idle or not. */
+  readonly #sessions = new Set<UpstreamSession>();
+  readonly #closing = new AbortController();
 
   constructor(options: PoolOptions) {
     this.#options = options;
@@ -46,12 +49,7 @@ export class UpstreamPool {
   /** Takes a session back, after a transaction that has ended or (`reset`) one that was broken off. */
   release(session: UpstreamSession, reset: boolean): void {
     if (!session.isAlive) return;
-    const drop = () => this.#drop(session);
-    session.owner = {
-      upstreamLost: drop,
-      upstreamSpoke: () => session.destroy(),
-      upstreamDrained: () => undefined,
-    };
+    session.owner = idleOwner(session);
     if (!reset) return this.#keep(session);
     session.command('rset', 'RSET\r\n', (reply) => {
       if (reply.code === 250) this.#keep(session);
@@ -59,18 +57,19 @@ export class UpstreamPool {
     });
   }
 
+  /** Ends every session; those that are idle say good-bye, and attempts to open one are given up. */
   close(): void {
-    this.#closed = true;
-    for (const sessions of this.#idle.values()) for (const session of sessions) session.quit();
-    this.#idle.clear();
+    this.#closing.abort();
+    for (const session of [...this.#idle.values()].flat()) session.quit();
+    for (const session of this.#sessions) session.destroy();
   }
 
   #takeIdle({ account }: LiveAccount): UpstreamSession | undefined {
     const sessions = this.#idle.get(account.name);
     for (let session = sessions?.pop(); session !== undefined; session = sessions?.pop()) {
       // Settings that have changed since make another account of it.
-      if (session.isAlive && session.account === account && this.#isUsable(session)) return session;
-      if (session.isAlive) session.quit();
+      if (session.account === account && this.#isUsable(session)) return session;
+      session.quit();
     }
     this.#idle.delete(account.name);
     return undefined;
@@ -82,7 +81,7 @@ export class UpstreamPool {
 
   #keep(session: UpstreamSession): void {
     if (!session.isAlive) return;
-    if (this.#closed || !this.#isUsable(session)) return session.quit();
+    if (this.#closing.signal.aborted || !this.#isUsable(session)) return session.quit();
     const { name } = session.account;
     const sessions = this.#idle.get(name) ?? [];
     sessions.push(session);
@@ -90,14 +89,16 @@ export class UpstreamPool {
     session.idleUntil(this.#options.deadlines.in(idleMs));
   }
 
-  #drop(session: UpstreamSession): void {
-    const sessions = this.#idle.get(session.account.name);
-    const index = sessions?.indexOf(session) ?? -1;
-    if (index >= 0) sessions?.splice(index, 1);
+  #forget(session: UpstreamSession): void {
+    this.#sessions.delete(session);
+    const idle = this.#idle.get(session.account.name) ?? [];
+    const index = idle.indexOf(session);
+    if (index >= 0) idle.splice(index, 1);
   }
 
   async #open(live: LiveAccount): Promise<UpstreamSession> {
     const { clock, deadlines, clientName, logger, traceDialogue } = this.#options;
+    const { signal } = this.#closing;
     const token = await live.tokens.accessToken();
     const { account } = live;
     const dialogue = traceDialogue
@@ -105,7 +106,11 @@ export class UpstreamPool {
           logger.trace({ account: account.name, upstream: account.submission.smtp.host }, line)
       : undefined;
     try {
-      return await UpstreamSession.open({ account, token, clientName, clock, deadlines, dialogue });
+      const login = await logIn({ account, token, clientName, clock, signal, dialogue });
+      const onEnd = (ended: UpstreamSession) => this.#forget(ended);
+      const session = new UpstreamSession(login, { account, token, deadlines, dialogue, onEnd });
+      this.#sessions.add(session);
+      return session;
     } catch (error) {
       if (error instanceof AuthRefused && error.blamesToken) {
         logger.warn(
@@ -117,4 +122,13 @@ export class UpstreamPool {
       throw error;
     }
   }
+}
+
+/** Between messages a session has nothing to say. */
+function idleOwner(session: UpstreamSession): UpstreamOwner {
+  return {
+    upstreamLost: () => undefined,
+    upstreamSpoke: () => session.destroy(),
+    upstreamDrained: () => undefined,
+  };
 }

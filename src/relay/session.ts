@@ -1,12 +1,13 @@
 /**
- * One client connection: octets from the socket become events of the server protocol, events become replies or
- * go into a transaction. It answers by itself only what concerns nobody else (EHLO, NOOP, RSET, errors of
- * syntax and order); everything about a message is the upstream's word.
+ * One client's session: octets become events of the server protocol, events become replies or go into a
+ * transaction. It answers by itself only what concerns nobody else (EHLO, NOOP, RSET, errors of syntax and
+ * order); everything about a message is the upstream's word.
  */
 import type { Socket } from 'node:net';
-import type { Logger } from '../core/logger.js';
-import { AppError } from '../core/errors.js';
 import type { RelaySettings } from '../config/config.js';
+import type { Clock } from '../core/clock.js';
+import { AppError } from '../core/errors.js';
+import type { Logger } from '../core/logger.js';
 import {
   type Command,
   type Fault,
@@ -14,25 +15,20 @@ import {
   mailboxOf,
   type PathCommand,
 } from '../protocol/smtp/command.js';
-import { formatReply, makeReply, type Reply } from '../protocol/smtp/reply.js';
+import type { Reply } from '../protocol/smtp/reply.js';
 import { type BodyEvent, ServerProtocol } from '../protocol/smtp/server.js';
 import type { AccountDirectory, LiveAccount } from '../refresh/token-source.js';
-import type { Clock } from '../core/clock.js';
-import type { Deadlines, Expiring } from './deadlines.js';
+import { ClientConnection, type ConnectionUser } from './client-connection.js';
+import type { Deadlines } from './deadlines.js';
 import { greetingReply, ownReply, refuseParameters } from './extensions.js';
-import { logMessage } from './message-log.js';
+import { logCutOff, logMessage, type SenderFacts } from './message-log.js';
 import { replyForFailure, replyForUnknownSender } from './policy.js';
 import type { UpstreamPool } from './pool.js';
-import { ReplyQueue, type Respond } from './reply-queue.js';
+import type { Respond } from './reply-queue.js';
 import { type MessageResult, Transaction } from './transaction.js';
 
-/** RFC 5321, 4.5.3.2.7: a server waits at least five minutes for the next command. */
-const silenceMs = 5 * 60_000;
-/** For the client to read our last words. */
-const closeMs = 10_000;
 const mostErrors = 20;
-/** What a client may send ahead of our replies before it has to read them. */
-const mostPendingReplies = 1000;
+/** What a client may send ahead while it has to wait. */
 const mostPendingOctets = 256 * 1024;
 
 export interface SessionContext {
@@ -47,101 +43,94 @@ export interface SessionContext {
   readonly traceDialogue: boolean;
 }
 
-export class ClientSession implements Expiring {
-  deadlineAt: number;
-  readonly #socket: Socket;
+export class ClientSession implements ConnectionUser {
   readonly #context: SessionContext;
   readonly #id: string;
   readonly #onClose: () => void;
+  readonly #trace: ((line: string) => void) | undefined;
+  readonly #connection: ClientConnection;
   readonly #protocol: ServerProtocol;
-  readonly #replies: ReplyQueue;
   #transaction: Transaction | undefined;
   /** Answers RCPT and DATA that come after a transaction was refused. */
   #refusal: Reply | undefined;
   #startedAt = 0;
   #sender = '';
-  #greeted = false;
   #errors = 0;
-  /** The client has said QUIT. */
-  #quitting = false;
-  /** Our last octets are on their way. */
-  #closing = false;
-  #shuttingDown = false;
   #inputEnded = false;
+  #shuttingDown = false;
 
   constructor(socket: Socket, id: string, context: SessionContext, onClose: () => void) {
-    this.#socket = socket;
-    this.#id = id;
+    const { deadlines, hostname, logger, settings, traceDialogue } = context;
     this.#context = context;
+    this.#id = id;
     this.#onClose = onClose;
-    this.#protocol = new ServerProtocol({ refuseBareNewlines: context.settings.bareNewlines === 'reject' });
-    this.#replies = new ReplyQueue((text) => this.#write(text));
-    this.deadlineAt = context.deadlines.in(silenceMs);
-    context.deadlines.watch(this);
-    socket.on('data', (chunk) => this.#receive(chunk));
-    socket.on('drain', () => this.#proceed());
-    socket.on('end', () => this.#endOfInput());
-    socket.on('error', () => socket.destroy());
-    socket.on('close', () => this.#closed());
-    // One look at the socket before the greeting: who speaks first is no mail client, but perhaps a web page
-    // that was made to connect here. Two turns of the event loop are enough, and cost no time.
-    setImmediate(() => setImmediate(() => this.#greet()));
+    this.#trace = traceDialogue ? (line) => logger.trace({ session: id }, line) : undefined;
+    this.#protocol = new ServerProtocol({ refuseBareNewlines: settings.bareNewlines === 'reject' });
+    const peer = socket.remoteAddress;
+    this.#connection = new ClientConnection(socket, this, {
+      deadlines,
+      greeting: greetingReply(hostname),
+      expelled: (why) => logger.warn({ session: id, peer }, `client ${why}: disconnected`),
+      trace: this.#trace,
+    });
   }
 
   /** Finishes a message in flight; otherwise says good-bye at once. */
   shutDown(): void {
     this.#shuttingDown = true;
-    this.#closeWhenDone();
+    this.#leaveWhenDone();
   }
 
   /** Cuts the connection; a message that was not whole is then not sent. */
   destroy(): void {
-    this.#socket.destroy();
+    this.#connection.destroy();
   }
 
-  expire(): void {
-    if (this.#closing) return this.destroy();
-    // It is the upstream that is slow, not the client; the upstream's own time-outs hold.
-    if (this.#replies.pending > 0) this.deadlineAt = this.#context.deadlines.in(silenceMs);
-    else this.#goodbye('4.2', 'Five minutes of silence, closing the connection');
-  }
-
-  #greet(): void {
-    if (this.#socket.destroyed || this.#greeted) return;
-    this.#greeted = true;
-    this.#replies.reserve()(greetingReply(this.#context.hostname));
-  }
-
-  #receive(chunk: Buffer): void {
-    if (!this.#greeted) return this.#expel('spoke before the greeting');
-    this.deadlineAt = this.#context.deadlines.in(silenceMs);
+  receive(chunk: Buffer): void {
     this.#protocol.receive(chunk);
-    this.#proceed();
+    this.proceed();
   }
 
   /** Handles all events that are there, unless the client must wait or read first. */
-  #proceed(): void {
-    while (!this.#mustPause && !this.#closing && !this.#socket.destroyed) {
+  proceed(): void {
+    while (this.#connection.isOpen && !this.#mustPause) {
       const event = this.#protocol.nextEvent();
-      if (event === undefined) break;
+      if (event === undefined) {
+        this.#leaveWhenDone();
+        break;
+      }
       if (event.verb === 'body') this.#body(event);
-      else if (event.verb === 'foreign') return this.#expel(`spoke ${event.protocol}`);
+      else if (event.verb === 'foreign') return this.#connection.expel(`spoke ${event.protocol}`);
       else if (event.verb === 'fault') this.#fault(event);
       else this.#command(event);
     }
-    if (this.#mustPause || this.#protocol.pendingOctets > mostPendingOctets) this.#socket.pause();
-    else if (this.#socket.isPaused()) this.#socket.resume();
-    this.#closeWhenDone();
+    if (!this.#connection.isOpen) return;
+    if (this.#mustPause || this.#protocol.pendingOctets > mostPendingOctets) this.#connection.pause();
+    else this.#connection.resume();
+  }
+
+  inputEnded(): void {
+    this.#inputEnded = true;
+    this.proceed();
+  }
+
+  closed(): void {
+    const transaction = this.#transaction;
+    this.#transaction = undefined;
+    if (transaction?.isInBody)
+      logCutOff(this.#context.logger, this.#senderFacts(transaction.live.account.name));
+    transaction?.abandon('by-disconnect');
+    this.#onClose();
   }
 
   get #mustPause(): boolean {
     const congested = this.#protocol.isInBody && (this.#transaction?.isCongested ?? false);
-    return congested || this.#replies.pending > mostPendingReplies || this.#socket.writableNeedDrain;
+    return congested || this.#connection.mustRead;
   }
 
   #command(command: Command): void {
-    if (this.#context.traceDialogue) this.#trace(`C: ${shown(command)}`);
-    const respond = this.#replies.reserve();
+    this.#trace?.(`C: ${shown(command)}`);
+    const respond = this.#connection.reserve();
     switch (command.verb) {
       case 'MAIL':
         return this.#mail(command, respond);
@@ -158,14 +147,14 @@ export class ClientSession implements Expiring {
         this.#reset();
         break;
       case 'QUIT':
-        this.#quitting = true;
-        break;
       case 'NOOP':
       case 'VRFY':
       case 'HELP':
         break;
     }
     respond(ownReply(command.verb, this.#context.hostname));
+    // Whatever was pipelined behind it comes from a client that has left.
+    if (command.verb === 'QUIT') this.#connection.leave();
   }
 
   #mail(command: PathCommand, respond: Respond): void {
@@ -179,21 +168,17 @@ export class ClientSession implements Expiring {
     switch (found.kind) {
       case 'usable':
         this.#transaction = this.#open(found.live);
-        this.#transaction.command(command, respond);
-        break;
-      case 'broken':
-        this.#refuse(
-          respond,
-          replyForFailure(found.account.problem, found.account.name),
-          found.account.problem,
-        );
-        break;
-      case 'unknown':
-        this.#refuse(respond, replyForUnknownSender(this.#sender, this.#context.settings.unknownSender));
-        break;
+        return this.#transaction.command(command, respond);
+      case 'broken': {
+        const { name, problem } = found.account;
+        return this.#refuse(respond, replyForFailure(problem, name), problem);
+      }
+      case 'unknown': {
+        const { unknownSender } = this.#context.settings;
+        return this.#refuse(respond, replyForUnknownSender(this.#sender, unknownSender));
+      }
       case 'none':
-        this.#refuse(respond, replyForFailure(new AppError('no-accounts', 'no account can be used')));
-        break;
+        return this.#refuse(respond, replyForFailure(new AppError('no-accounts', 'no account can be used')));
     }
   }
 
@@ -222,28 +207,28 @@ export class ClientSession implements Expiring {
     this.#transaction = undefined;
     this.#refusal = reply;
     this.#protocol.transactionOver();
-    logMessage(this.#context.logger, { ...this.#messageFacts(), account, reply, cause });
+    logMessage(this.#context.logger, { ...this.#senderFacts(account), reply, cause });
   }
 
-  #messageFacts(): { session: string; from: string; ms: number } {
+  #senderFacts(account: string | undefined): SenderFacts {
     const ms = Math.round(this.#context.clock.monotonic() - this.#startedAt);
-    return { session: this.#id, from: this.#sender, ms };
+    return { session: this.#id, account, from: this.#sender, ms };
   }
 
   #body(part: BodyEvent): void {
-    const respond = part.ended ? this.#replies.reserve() : undefined;
+    const respond = part.ended ? this.#connection.reserve() : undefined;
     this.#transaction?.message(part, respond);
   }
 
   #ended(result: MessageResult, live: LiveAccount): void {
     this.#protocol.endAnswered();
     this.#transaction = undefined;
-    logMessage(this.#context.logger, { ...this.#messageFacts(), account: live.account.name, ...result });
+    logMessage(this.#context.logger, { ...this.#senderFacts(live.account.name), ...result });
     this.#proceedSoon();
   }
 
   #fault(event: Fault): void {
-    const respond = this.#replies.reserve();
+    const respond = this.#connection.reserve();
     const pipelined = event.outOfOrder === 'RCPT' || event.outOfOrder === 'DATA';
     if (pipelined && this.#refusal !== undefined) respond(this.#refusal);
     else this.#countError(respond, event.reply);
@@ -251,7 +236,7 @@ export class ClientSession implements Expiring {
 
   #countError(respond: Respond, reply: Reply): void {
     respond(reply);
-    if (++this.#errors >= mostErrors) this.#goodbye('7.0', 'Too many errors');
+    if (++this.#errors >= mostErrors) this.#connection.goodbye('7.0', 'Too many errors');
   }
 
   #reset(): void {
@@ -262,68 +247,16 @@ export class ClientSession implements Expiring {
 
   /** Events that became possible while another event is being handled wait for their turn. */
   #proceedSoon(): void {
-    queueMicrotask(() => this.#proceed());
+    queueMicrotask(() => this.proceed());
   }
 
-  #write(text: string): void {
-    if (this.#context.traceDialogue)
-      for (const line of text.trimEnd().split('\r\n')) this.#trace(`S: ${line}`);
-    if (this.#socket.writable) this.#socket.write(text, 'latin1');
-    // It may have been the last one that was waited for.
-    if (this.#quitting || this.#inputEnded || this.#shuttingDown) this.#proceedSoon();
-  }
-
-  #closeWhenDone(): void {
-    if (this.#replies.pending > 0) return;
+  #leaveWhenDone(): void {
+    if (this.#connection.pendingReplies > 0) return;
     // A client that can't say more will not go on with its transaction either.
-    if (this.#inputEnded || this.#quitting) this.#close();
+    if (this.#inputEnded) this.#connection.leave();
     else if (this.#shuttingDown && this.#transaction === undefined) {
-      this.#goodbye('3.2', 'Shutting down, try again later');
+      this.#connection.goodbye('3.2', 'Shutting down, try again later', { lingers: false });
     }
-  }
-
-  #goodbye(detail: string, text: string): void {
-    if (this.#closing) return;
-    this.#replies.flush();
-    this.#write(formatReply(makeReply(421, detail, text)));
-    this.#close();
-  }
-
-  /** After what has been written; a client that does not read it is cut off. */
-  #close(): void {
-    if (this.#closing) return;
-    this.#closing = true;
-    this.#socket.end(() => {
-      // Stopping does not wait for the client's good-bye.
-      if (this.#shuttingDown) this.#socket.destroy();
-    });
-    this.deadlineAt = this.#context.deadlines.in(closeMs);
-  }
-
-  #expel(why: string): void {
-    this.#context.logger.warn(
-      { session: this.#id, peer: this.#socket.remoteAddress },
-      `client ${why}: disconnected`,
-    );
-    this.#socket.destroy();
-  }
-
-  #endOfInput(): void {
-    this.#inputEnded = true;
-    // A message that has not ended now never will.
-    if (this.#protocol.isInBody) this.#socket.destroy();
-    else this.#closeWhenDone();
-  }
-
-  #closed(): void {
-    this.#context.deadlines.unwatch(this);
-    this.#transaction?.abandon('by-disconnect');
-    this.#transaction = undefined;
-    this.#onClose();
-  }
-
-  #trace(line: string): void {
-    this.#context.logger.trace({ session: this.#id }, line);
   }
 }
 

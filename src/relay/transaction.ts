@@ -84,6 +84,11 @@ export class Transaction implements UpstreamOwner {
     this.#observer = observer;
   }
 
+  /** The message has begun and its end has not come. */
+  get isInBody(): boolean {
+    return this.#inBody && this.#respondToEnd === undefined;
+  }
+
   /** Whether the sender of the message should pause. */
   get isCongested(): boolean {
     return this.#upstream?.isCongested ?? false;
@@ -127,13 +132,14 @@ export class Transaction implements UpstreamOwner {
     this.#abandoned = why;
     const upstream = this.#upstream;
     if (upstream === undefined || this.#respondToEnd !== undefined) return;
-    if (this.#inBody || this.#entries.some(({ command }) => command.verb === 'DATA')) upstream.destroy();
+    if (this.isInBody || this.#entries.some(({ command }) => command.verb === 'DATA')) upstream.destroy();
     else this.#releaseWhenQuiet();
   }
 
   upstreamLost(error: AppError): void {
     // A kept session may have died of old age; as long as nobody was told anything, a fresh one takes over.
-    if (this.#mayStartAgain) {
+    // Not after a time-out: nobody waits that long twice.
+    if (this.#mayStartAgain && error.code !== 'upstream-timeout') {
       this.#upstream = undefined;
       void this.#fetchSession(true);
     } else {
@@ -198,11 +204,13 @@ export class Transaction implements UpstreamOwner {
   #answer(entry: Entry, reply: Reply): void {
     this.#entries.splice(this.#entries.indexOf(entry), 1);
     const { verb } = entry.command;
-    const accepted = isPositive(reply);
-    entry.respond(accepted ? reply : (this.#refusal ?? reply));
+    // A lenient server accepts recipients without a sender; there is no message that they would get.
+    const told = this.#refusal ?? reply;
+    const accepted = isPositive(told);
+    entry.respond(told);
     if (verb === 'MAIL' && !accepted) {
-      this.#refusal = reply;
-      this.#observer.refused(reply, undefined);
+      this.#refusal = told;
+      this.#observer.refused(told, undefined);
     }
     if (verb === 'RCPT' && accepted) this.#recipients++;
     if (verb === 'DATA') this.#dataAnswered(accepted);

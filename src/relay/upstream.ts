@@ -3,16 +3,15 @@
  * they may take. It sends pipelined commands in one write where the server allows that and one by one where
  * it does not. It decides nothing: replies go to whoever sent the command, trouble goes to its owner.
  */
-import { isIP, type Socket } from 'node:net';
-import { AppError, describeCause, toAppError } from '../core/errors.js';
-import type { Clock } from '../core/clock.js';
+import type { Socket } from 'node:net';
 import type { SubmittingAccount } from '../accounts/account.js';
-import { type Conversation, type Extensions, requestStartTls, signIn } from '../protocol/smtp/client.js';
+import { AppError, describeCause, toAppError } from '../core/errors.js';
+import type { Extensions } from '../protocol/smtp/client.js';
 import { type Reply, ReplyReader, replyText } from '../protocol/smtp/reply.js';
 import { type ClientStage, clientStages } from '../protocol/smtp/states.js';
 import type { AccessToken } from '../refresh/token-source.js';
-import { openTcp, startTls } from './connect.js';
 import type { Deadlines, Expiring } from './deadlines.js';
+import type { Login } from './login.js';
 
 /** Told what its session does on its own. */
 export interface UpstreamOwner {
@@ -27,11 +26,11 @@ export interface UpstreamOwner {
 export interface UpstreamOptions {
   readonly account: SubmittingAccount;
   readonly token: AccessToken;
-  readonly clientName: string;
-  readonly clock: Clock;
   readonly deadlines: Deadlines;
-  /** Gets each line of the conversation, tokens redacted; message bodies excepted. */
-  readonly dialogue?: ((line: string) => void) | undefined;
+  /** Gets each line of the conversation; message bodies excepted. */
+  readonly dialogue: ((line: string) => void) | undefined;
+  /** Called once, when the session is over, before its owner is told. */
+  onEnd(session: UpstreamSession): void;
 }
 
 interface Due {
@@ -42,83 +41,38 @@ interface Due {
 export class UpstreamSession implements Expiring {
   readonly account: SubmittingAccount;
   readonly token: AccessToken;
+  readonly extensions: Extensions;
   owner: UpstreamOwner | undefined;
   deadlineAt = Infinity;
   /** Messages and attempts that it has served. */
   transactions = 0;
 
-  readonly #deadlines: Deadlines;
-  readonly #dialogue: ((line: string) => void) | undefined;
-  #socket: Socket;
-  #extensions: Extensions = new Map();
+  readonly #options: UpstreamOptions;
+  readonly #socket: Socket;
   readonly #replies = new ReplyReader();
   readonly #due: Due[] = [];
+  /** Replies that are due to what has been written; any other comes unasked. */
+  #answerable = 0;
   /** Lines that wait for their turn at a server without PIPELINING. */
   readonly #unsent: { readonly line: string; readonly due: Due }[] = [];
   #out = '';
-  #lost: AppError | undefined;
+  #ended = false;
 
-  private constructor(options: UpstreamOptions, socket: Socket) {
+  constructor({ socket, extensions }: Login, options: UpstreamOptions) {
     this.account = options.account;
     this.token = options.token;
-    this.#deadlines = options.deadlines;
-    this.#dialogue = options.dialogue;
+    this.extensions = extensions;
+    this.#options = options;
     this.#socket = socket;
-    this.#listen();
-    this.#deadlines.watch(this);
-  }
-
-  /**
-   * Connects, secures and authenticates. Throws AppError upstream-* when that fails; the refusal of a token is
-   * an AuthRefused.
-   */
-  static async open(options: UpstreamOptions): Promise<UpstreamSession> {
-    const { account, clock, clientName } = options;
-    const abort = new AbortController();
-    const timer = clock.setTimer(clientStages.connect.timeoutMs, () => abort.abort());
-    let socket = await openTcp(account.submission.smtp, abort.signal).finally(() => timer.cancel());
-    if (account.submission.smtp.tls === 'implicit') {
-      // A handshake that hangs is cut off by the timer, since no session watches over the socket yet.
-      const plain = socket;
-      const handshake = clock.setTimer(clientStages.tls.timeoutMs, () => plain.destroy());
-      socket = await startTls(plain, account.submission.smtp, account.client).finally(() =>
-        handshake.cancel(),
-      );
-    }
-    const session = new UpstreamSession(options, socket);
-    try {
-      if (account.submission.smtp.tls === 'starttls') {
-        await session.#converse(requestStartTls(clientName));
-        await session.#secure();
-      }
-      session.#extensions = await session.#converse(
-        signIn({
-          awaitGreeting: account.submission.smtp.tls !== 'starttls',
-          clientName,
-          mechanism: account.submission.mechanism,
-          credentials: {
-            user: account.submission.user,
-            token: options.token.secret,
-            host: account.submission.smtp.host,
-            port: account.submission.smtp.port,
-          },
-        }),
-      );
-      return session;
-    } catch (error) {
-      // A loss explains more than what it interrupted, such as a handshake.
-      const failure = session.#lost ?? toAppError(error);
-      session.destroy();
-      throw failure;
-    }
-  }
-
-  get extensions(): Extensions {
-    return this.#extensions;
+    socket.on('data', (chunk) => this.#receive(chunk));
+    socket.on('drain', () => this.#drained());
+    socket.on('error', (error) => this.#fail(this.#connectionLost(describeCause(error)), true));
+    socket.on('close', () => this.#fail(this.#connectionLost('it closed the connection'), true));
+    options.deadlines.watch(this);
   }
 
   get isAlive(): boolean {
-    return this.#lost === undefined;
+    return !this.#ended;
   }
 
   /** Replies that are due. */
@@ -128,13 +82,13 @@ export class UpstreamSession implements Expiring {
 
   /** The upstream does not read as fast as it is sent to. */
   get isCongested(): boolean {
-    return this.#lost === undefined && this.#socket.writableNeedDrain;
+    return !this.#ended && this.#socket.writableNeedDrain;
   }
 
   /** Sends one command line; what is sent in one turn of the event loop leaves in one write. */
   command(stage: ClientStage, line: string, onReply: (reply: Reply) => void): void {
     const due = { stage, onReply };
-    if (this.#due.length > 0 && !this.#extensions.has('PIPELINING')) this.#unsent.push({ line, due });
+    if (this.outstanding > 0 && !this.extensions.has('PIPELINING')) this.#unsent.push({ line, due });
     else this.#send(line, due);
   }
 
@@ -144,7 +98,7 @@ export class UpstreamSession implements Expiring {
     this.#flush();
     for (const piece of pieces) if (piece.length > 0) this.#socket.write(piece);
     if (onEnd === undefined) {
-      this.deadlineAt = this.isCongested ? this.#deadlines.in(clientStages.body.timeoutMs) : Infinity;
+      this.deadlineAt = this.isCongested ? this.#in(clientStages.body.timeoutMs) : Infinity;
     }
   }
 
@@ -155,11 +109,10 @@ export class UpstreamSession implements Expiring {
 
   /** Leaves politely; for idle sessions. */
   quit(): void {
-    this.#lost = new AppError('upstream-lost', 'the session with the upstream server was closed');
-    this.owner = undefined;
-    this.#deadlines.unwatch(this);
-    this.#dialogue?.('C: QUIT');
+    if (this.#ended) return;
+    this.#options.dialogue?.('C: QUIT');
     this.#socket.end('QUIT\r\n', () => this.#socket.destroySoon());
+    this.#end();
   }
 
   /** Nothing is due; when nobody has taken it by then, it leaves. */
@@ -168,99 +121,59 @@ export class UpstreamSession implements Expiring {
   }
 
   expire(): void {
-    if (this.outstanding === 0 && !this.isCongested) {
-      const { owner } = this;
-      const closed = new AppError('upstream-lost', 'the idle session was closed');
-      this.quit();
-      return owner?.upstreamLost(closed);
-    }
+    if (this.outstanding === 0 && !this.isCongested) return this.quit();
     const stage = clientStages[this.#due[0]?.stage ?? 'body'];
+    const text = `${this.#where} was silent for too long ${stage.text}`;
+    this.#fail(new AppError('upstream-timeout', text), true);
+  }
+
+  get #where(): string {
     const { host, port } = this.account.submission.smtp;
-    this.#fail(
-      new AppError('upstream-timeout', `${host}:${port} was silent for too long ${stage.text}`),
-      true,
-    );
+    return `${host}:${port}`;
   }
 
-  async #converse<T>(conversation: Conversation<T>): Promise<T> {
-    let step = conversation.next();
-    while (step.done !== true) {
-      const { stage, line, shown } = step.value;
-      step = conversation.next(await this.#exchange(stage, line, shown));
-    }
-    return step.value;
-  }
-
-  #exchange(stage: ClientStage, line: string | undefined, shown: string | undefined): Promise<Reply> {
-    return new Promise((resolve, reject) => {
-      if (this.#lost !== undefined) return reject(this.#lost);
-      this.owner = {
-        upstreamLost: reject,
-        upstreamSpoke: (reply) => this.#fail(unasked(reply), true),
-        upstreamDrained: () => undefined,
-      };
-      this.#send(line ?? '', { stage, onReply: resolve }, shown);
-    });
-  }
-
-  async #secure(): Promise<void> {
-    if (this.#lost !== undefined) throw this.#lost;
-    // Whoever sits on the wire could have put commands' answers in front of the handshake (CVE-2011-0411).
-    if (this.#replies.pendingOctets > 0) {
-      throw new AppError('upstream-tls', 'the upstream server sent octets in clear after STARTTLS');
-    }
-    this.#socket.removeAllListeners('data');
-    this.#socket.removeAllListeners('drain');
-    this.deadlineAt = this.#deadlines.in(clientStages.tls.timeoutMs);
-    const secure = await startTls(this.#socket, this.account.submission.smtp, this.account.client);
-    this.#socket.removeAllListeners('close');
-    this.#socket = secure;
-    this.#listen();
-  }
-
-  #listen(): void {
-    const socket = this.#socket;
-    socket.on('data', (chunk) => this.#receive(chunk));
-    socket.on('drain', () => {
-      if (this.#due.length === 0) this.deadlineAt = Infinity;
-      this.owner?.upstreamDrained();
-    });
-    socket.on('error', (error) => this.#fail(this.#connectionLost(describeCause(error)), true));
-    socket.on('close', () => this.#fail(this.#connectionLost('it closed the connection'), true));
+  /** The moment `delayMs` from now. */
+  #in(delayMs: number): number {
+    return this.#options.deadlines.in(delayMs);
   }
 
   #connectionLost(why: string): AppError {
-    const { host, port } = this.account.submission.smtp;
     const stage = this.#due[0]?.stage;
     const when = stage === undefined ? '' : ` ${clientStages[stage].text}`;
-    return new AppError('upstream-lost', `${host}:${port}: ${why}${when}`);
+    return new AppError('upstream-lost', `${this.#where}: ${why}${when}`);
   }
 
-  #send(line: string, due: Due, shown = line.trimEnd()): void {
-    if (line !== '') this.#dialogue?.(`C: ${shown}`);
-    if (line !== '' && this.#out === '') queueMicrotask(() => this.#flush());
+  #send(line: string, due: Due): void {
+    this.#options.dialogue?.(`C: ${line.trimEnd()}`);
+    if (this.#out === '') queueMicrotask(() => this.#flush());
     this.#out += line;
     this.#expect(due);
   }
 
   #expect(due: Due): void {
     this.#due.push(due);
-    if (this.#due.length === 1) this.deadlineAt = this.#deadlines.in(clientStages[due.stage].timeoutMs);
+    if (this.#due.length === 1) this.deadlineAt = this.#in(clientStages[due.stage].timeoutMs);
   }
 
   #flush(): void {
-    if (this.#out === '' || this.#lost !== undefined) return;
-    this.#socket.write(this.#out, 'latin1');
+    if (this.#ended) return;
+    this.#answerable = this.#due.length;
+    if (this.#out !== '') this.#socket.write(this.#out, 'latin1');
     this.#out = '';
+  }
+
+  #drained(): void {
+    if (this.#due.length === 0) this.deadlineAt = Infinity;
+    this.owner?.upstreamDrained();
   }
 
   #receive(chunk: Buffer): void {
     this.#replies.push(chunk);
     try {
       for (let reply = this.#replies.next(); reply !== undefined; reply = this.#replies.next()) {
-        this.#dialogue?.(`S: ${replyText(reply)}`);
+        this.#options.dialogue?.(`S: ${replyText(reply)}`);
         this.#deliver(reply);
-        if (this.#lost !== undefined) return;
+        if (this.#ended) return;
       }
     } catch (error) {
       this.#fail(toAppError(error), true);
@@ -268,29 +181,34 @@ export class UpstreamSession implements Expiring {
   }
 
   #deliver(reply: Reply): void {
-    const due = this.#due.shift();
-    const next = this.#due[0] ?? this.#unsent[0]?.due;
-    this.deadlineAt = next === undefined ? Infinity : this.#deadlines.in(clientStages[next.stage].timeoutMs);
-    if (due === undefined) this.owner?.upstreamSpoke(reply);
-    else due.onReply(reply);
+    if (this.#answerable === 0) {
+      this.owner?.upstreamSpoke(reply);
+    } else {
+      this.#answerable--;
+      const due = this.#due.shift();
+      const next = this.#due[0] ?? this.#unsent[0]?.due;
+      this.deadlineAt = next === undefined ? Infinity : this.#in(clientStages[next.stage].timeoutMs);
+      due?.onReply(reply);
+    }
     if (reply.code === 421) this.#fail(goodbye(reply), true);
-    const unsent = this.#lost === undefined ? this.#unsent.shift() : undefined;
+    const unsent = this.#ended ? undefined : this.#unsent.shift();
     if (unsent !== undefined) this.#send(unsent.line, unsent.due);
   }
 
   #fail(error: AppError, tell: boolean): void {
-    if (this.#lost !== undefined) return;
-    this.#lost = error;
-    this.#deadlines.unwatch(this);
-    this.#socket.destroy();
+    if (this.#ended) return;
     const { owner } = this;
-    this.owner = undefined;
+    this.#socket.destroy();
+    this.#end();
     if (tell) owner?.upstreamLost(error);
   }
-}
 
-function unasked(reply: Reply): AppError {
-  return new AppError('upstream-protocol', `the upstream server said "${replyText(reply)}" unasked`);
+  #end(): void {
+    this.#ended = true;
+    this.owner = undefined;
+    this.#options.deadlines.unwatch(this);
+    this.#options.onEnd(this);
+  }
 }
 
 function goodbye(reply: Reply): AppError {
@@ -298,10 +216,4 @@ function goodbye(reply: Reply): AppError {
   return new AppError('upstream-refused', `the upstream server ended the session: ${said}`, {
     publicDetail: said.slice(0, 200),
   });
-}
-
-/** Our name for EHLO: the host's, when it is one that other servers accept, else an address literal. */
-export function ehloName(hostname: string): string {
-  if (isIP(hostname)) return hostname.includes(':') ? `[IPv6:${hostname}]` : `[${hostname}]`;
-  return /^[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+$/.test(hostname) ? hostname : '[127.0.0.1]';
 }

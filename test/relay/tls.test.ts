@@ -1,5 +1,5 @@
 /** TLS to the upstream: required, verified against the name, and never preceded by octets in clear. */
-import { createServer, type Server } from 'node:net';
+import { createServer, type Server, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { SubmittingAccount } from '../../src/accounts/account.js';
@@ -112,6 +112,31 @@ describe('TLS to the upstream', () => {
     }
   });
 
+  it.each([
+    ['implicit', 'reset'],
+    ['implicit', 'close'],
+    ['starttls', 'reset'],
+    ['starttls', 'close'],
+  ] as const)('that the upstream ends before it began (%s, %s) is 451, never a hang', async (mode, act) => {
+    for (const later of [false, true]) {
+      const end = (socket: Socket) => {
+        const leave = () => (act === 'reset' ? socket.resetAndDestroy() : socket.end());
+        if (later) setImmediate(leave);
+        else leave();
+      };
+      const server = await listening(
+        (line, socket) => {
+          if (line.startsWith('EHLO')) return '250-x\r\n250 STARTTLS\r\n';
+          if (!line.startsWith('STARTTLS')) return undefined;
+          socket.write('220 go\r\n', () => end(socket));
+          return undefined;
+        },
+        mode === 'implicit' ? end : undefined,
+      );
+      expect(await mailThrough(server.port, { mode })).toMatch(/^451 4\.4\.\d a@example\.org: /);
+    }
+  });
+
   it('says what is wrong with a CA file that cannot be read', async () => {
     expect((await submitThrough({ trust: { caBundleFile: '/nowhere/ca.pem' } })).answer).toMatch(
       /^451 .*ca_bundle_file/,
@@ -119,17 +144,18 @@ describe('TLS to the upstream', () => {
   });
 });
 
-/** A server in clear that answers lines with fixed texts. */
+/** A server in clear that answers lines with fixed texts, or does something to each connection. */
 async function listening(
-  answer: (line: string) => string | undefined,
+  answer: (line: string, socket: Socket) => string | undefined,
+  accept: (socket: Socket) => void = (socket) => void socket.write('220 hi\r\n'),
 ): Promise<{ port: number; received: string }> {
   const state = { port: 0, received: '' };
   const server: Server = createServer((socket) => {
     socket.on('error', () => undefined);
-    socket.write('220 hi\r\n');
+    accept(socket);
     socket.on('data', (chunk) => {
       state.received += chunk.toString('latin1');
-      const text = answer(chunk.toString('latin1'));
+      const text = answer(chunk.toString('latin1'), socket);
       if (text !== undefined) socket.write(text);
     });
   });

@@ -11,7 +11,7 @@ import { presets } from '../../src/providers/index.js';
 /** What is used of a JSON Schema. */
 interface Schema {
   readonly description?: string;
-  readonly default?: unknown;
+  readonly default?: string | number | boolean | object;
   readonly enum?: readonly string[];
   readonly properties?: Readonly<Record<string, Schema>>;
   readonly additionalProperties?: Schema;

@@ -154,6 +154,13 @@ export class TestClient {
     this.socket.write(text, 'latin1');
   }
 
+  /** Whether the relay has stopped reading: nothing that waits to be sent has moved for a moment. */
+  async isBlocked(): Promise<boolean> {
+    const before = this.socket.writableLength;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    return before > 0 && this.socket.writableLength === before;
+  }
+
   /** The next whole reply, without its final line end; `(closed)` when the connection ended first. */
   async reply(): Promise<string> {
     for (;;) {

@@ -14,8 +14,8 @@ export interface ReceivedMessage {
   readonly data: string;
 }
 
-/** What to answer: reply lines, or an act: `silence`, `reset`, `close`. Undefined: behave. */
-export type Answer = string | undefined;
+/** What to answer: reply lines, or an act: `silence`, `reset`, `close`; `last` closes behind it. Undefined: behave. */
+export type Answer = string | { readonly last: string } | undefined;
 
 /** The command line (`MAIL FROM:<…>`), or `greeting`, `end` (of a message), `body` (its first octets). */
 export type Script = (event: string, session: { readonly number: number; readonly user: string }) => Answer;
@@ -34,6 +34,13 @@ export interface ScriptedUpstream {
   script: Script;
   /** Tokens that are accepted; undefined accepts any. */
   acceptedTokens: Set<string> | undefined;
+  /** Says this, unasked or late, on every connection in clear. */
+  say(text: string): void;
+  /** Reads no more, on any connection in clear. */
+  pause(): void;
+  resume(): void;
+  /** Cuts every connection. */
+  reset(): void;
   close(): Promise<void>;
 }
 
@@ -78,6 +85,18 @@ export async function startScriptedUpstream(options: UpstreamOptions = {}): Prom
   const port = await listen(server);
   return Object.assign(state, {
     port,
+    say: (text: string) => {
+      for (const socket of sockets) socket.write(text, 'latin1');
+    },
+    pause: () => {
+      for (const socket of sockets) socket.pause();
+    },
+    resume: () => {
+      for (const socket of sockets) socket.resume();
+    },
+    reset: () => {
+      for (const socket of sockets) socket.resetAndDestroy();
+    },
     close: () =>
       new Promise<void>((resolve) => {
         for (const socket of sockets) socket.destroy();
@@ -100,6 +119,9 @@ function serve(first: Socket, number: number, state: State, options: UpstreamOpt
   let mail = '';
   let recipients: string[] = [];
   let bodySeen = false;
+  let body: string[] = [];
+  /** The last octets of the body so far, for an end mark in two chunks. */
+  let tail = '';
 
   const attach = (next: Socket) => {
     socket = next;
@@ -111,7 +133,7 @@ function serve(first: Socket, number: number, state: State, options: UpstreamOpt
       consume();
     });
     socket.on('close', () => {
-      if (mode === 'data') state.truncated.push(buffer);
+      if (mode === 'data') state.truncated.push(body.join('') + buffer);
     });
   };
 
@@ -121,24 +143,32 @@ function serve(first: Socket, number: number, state: State, options: UpstreamOpt
     if (answer === undefined) return false;
     if (answer === 'silence') return true;
     if (answer === 'reset') socket.resetAndDestroy();
-    else if (answer === 'close') socket.end();
-    else socket.write(answer, 'latin1');
+    else if (answer === 'close' || typeof answer === 'object') {
+      socket.end(typeof answer === 'object' ? answer.last : '', 'latin1');
+      socket.removeAllListeners('data').resume();
+    } else socket.write(answer, 'latin1');
     return true;
   };
 
   const reply = (text: string) => void socket.write(`${text}\r\n`, 'latin1');
 
   function consume(): void {
-    while (!socket.destroyed) {
+    while (socket.writable) {
       if (mode === 'data') {
         if (!bodySeen && buffer.length > 0) {
           bodySeen = true;
           if (scripted('body')) return;
         }
-        const end = buffer.startsWith('.\r\n') ? 0 : buffer.indexOf('\r\n.\r\n') + 2;
-        if (end === 1) return;
-        const data = buffer.slice(0, end + 3);
-        buffer = buffer.slice(end + 3);
+        const found = (tail + buffer).indexOf('\r\n.\r\n');
+        if (found < 0) {
+          body.push(buffer);
+          tail = (tail + buffer).slice(-4);
+          buffer = '';
+          return;
+        }
+        const end = found + '\r\n.\r\n'.length - tail.length;
+        const data = body.join('') + buffer.slice(0, end);
+        buffer = buffer.slice(end);
         mode = 'command';
         if (!scripted('end')) {
           state.messages.push({ user, mail, recipients, data });
@@ -192,6 +222,8 @@ function serve(first: Socket, number: number, state: State, options: UpstreamOpt
     } else if (verb === 'DATA') {
       mode = 'data';
       bodySeen = false;
+      body = [];
+      tail = '\r\n';
       reply('354 End data with <CR><LF>.<CR><LF>');
     } else if (verb === 'QUIT') {
       reply('221 2.0.0 Bye');

@@ -27,6 +27,8 @@ export interface LoginStep {
   readonly line: string | undefined;
   /** What to log instead of a line that holds a token. */
   readonly shown: string | undefined;
+  /** What the line holds and the reply must not repeat (see withoutEcho). */
+  readonly secrets: readonly string[];
 }
 
 /** A part of the conversation; it returns when its part is done and throws AppError when that cannot be. */
@@ -108,26 +110,27 @@ function* authenticate(options: SignInOptions, extensions: Extensions): Conversa
     });
   }
   const response = mechanism.response(options.credentials);
+  const secrets = [response, options.credentials.token.reveal()];
   const oneLine = `AUTH ${mechanism.keyword} ${response}`;
   let reply: Reply;
   if (oneLine.length + 2 <= longestCommandOctets) {
-    reply = yield step('auth', oneLine, `AUTH ${mechanism.keyword} [redacted]`);
+    reply = yield step('auth', oneLine, `AUTH ${mechanism.keyword} [redacted]`, secrets);
   } else {
     reply = yield step('auth', `AUTH ${mechanism.keyword}`);
-    if (reply.code === 334) reply = yield step('auth', response, '[redacted]');
+    if (reply.code === 334) reply = yield step('auth', response, '[redacted]', secrets);
   }
   let challenge: ErrorChallenge | undefined;
   if (reply.code === 334) {
     challenge = parseErrorChallenge(reply.lines.join(''));
-    reply = yield step('auth', mechanism.errorAnswer);
+    reply = yield step('auth', mechanism.errorAnswer, mechanism.errorAnswer, secrets);
   }
   if (reply.code === 235) return;
   if (reply.code === 421) throw refused(reply, 'auth');
   throw new AuthRefused(options.credentials.user, mechanism, reply, challenge);
 }
 
-function step(stage: ClientStage, line?: string, shown = line): LoginStep {
-  return { stage, line: line === undefined ? undefined : `${line}\r\n`, shown };
+function step(stage: ClientStage, line?: string, shown = line, secrets: readonly string[] = []): LoginStep {
+  return { stage, line: line === undefined ? undefined : `${line}\r\n`, shown, secrets };
 }
 
 function requireCode(reply: Reply, code: number, stage: ClientStage): void {

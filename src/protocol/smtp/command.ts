@@ -59,6 +59,9 @@ const httpMethod = /^(?:GET|HEAD|POST|PUT|DELETE|CONNECT|OPTIONS|TRACE|PATCH|PRI
 const headerLine = /^[!-9;-~]+:/;
 const tlsHandshake = '\x16\x03';
 
+/** Only the space is a space: for `trim` and `\s` octet A0 is one too, and that is a part of letters in UTF-8. */
+const outerSpaces = /^ +| +$/g;
+
 const controlCharacter = /[\u0000-\u001f\u007f]/;
 
 export function parseCommand(line: string): Command | Fault | ForeignProtocol {
@@ -67,7 +70,7 @@ export function parseCommand(line: string): Command | Fault | ForeignProtocol {
   if (controlCharacter.test(line)) return fault(500, '5.2', 'Control characters are not allowed in commands');
   const space = line.indexOf(' ');
   const verb = (space < 0 ? line : line.slice(0, space)).toUpperCase();
-  const argument = space < 0 ? '' : line.slice(space + 1).trim();
+  const argument = space < 0 ? '' : line.slice(space + 1).replaceAll(outerSpaces, '');
   if (verb === 'MAIL') return parsePathCommand('MAIL', 'FROM', argument);
   if (verb === 'RCPT') return parsePathCommand('RCPT', 'TO', argument);
   if (simpleVerbs.has(verb)) {
@@ -87,7 +90,7 @@ function parsePathCommand(
 ): PathCommand | Fault {
   const syntax = `Syntax: ${verb} ${keyword}:<address>`;
   if (!argument.toUpperCase().startsWith(`${keyword}:`)) return fault(501, '5.4', syntax);
-  const rest = argument.slice(keyword.length + 1).trimStart();
+  const rest = argument.slice(keyword.length + 1).replaceAll(outerSpaces, '');
   const path = takePath(rest);
   if (path === undefined) return fault(501, '5.4', syntax);
   if (verb === 'RCPT' && path.text === '') return fault(501, '1.3', 'A recipient is needed');
@@ -99,10 +102,10 @@ function parsePathCommand(
 /** A path in angle brackets, quoted strings respected, or (printers do it) an address without brackets. */
 function takePath(text: string): { text: string; length: number } | undefined {
   if (!text.startsWith('<')) {
-    const bare = /^[^\s<>"]+/.exec(text)?.[0];
+    const bare = /^[^ <>"]+/.exec(text)?.[0];
     return bare === undefined ? undefined : { text: bare, length: bare.length };
   }
-  const match = /^<((?:[^"<>\\\s]|"(?:[^"\\]|\\.)*"|\\.)*)>/.exec(text);
+  const match = /^<((?:[^"<>\\ ]|"(?:[^"\\]|\\.)*"|\\.)*)>/.exec(text);
   return match === null ? undefined : { text: match[1]!, length: match[0].length };
 }
 

@@ -1,0 +1,164 @@
+/**
+ * A client's socket, and what has nothing to do with mail: the look before the greeting, replies in order, the
+ * pause of a client that must wait, five minutes of silence, and how a connection ends. What the octets mean
+ * is its user's business.
+ */
+import type { Socket } from 'node:net';
+import { makeReply, type Reply } from '../protocol/smtp/reply.js';
+import type { Deadlines, Expiring } from './deadlines.js';
+import { ReplyQueue, type Respond } from './reply-queue.js';
+
+/** RFC 5321, 4.5.3.2.7: a server waits at least five minutes for the next command. */
+const silenceMs = 5 * 60_000;
+/** For the client to read our last words. */
+const closeMs = 10_000;
+/** What a client may send ahead of our replies before it has to read them. */
+const mostPendingReplies = 1000;
+
+export interface ConnectionUser {
+  receive(chunk: Buffer): void;
+  /** Replies went out, or the client reads again: more may be handled now. */
+  proceed(): void;
+  /** The client will say nothing more; it may still read. */
+  inputEnded(): void;
+  closed(): void;
+}
+
+export interface ConnectionOptions {
+  readonly deadlines: Deadlines;
+  readonly greeting: Reply;
+  /** Tells why a client was thrown out. */
+  readonly expelled: (why: string) => void;
+  /** Gets each line that is sent. */
+  readonly trace: ((line: string) => void) | undefined;
+}
+
+export class ClientConnection implements Expiring {
+  deadlineAt: number;
+  readonly #socket: Socket;
+  readonly #options: ConnectionOptions;
+  readonly #user: ConnectionUser;
+  readonly #replies: ReplyQueue;
+  #greeted = false;
+  /** No more is read; when the last reply is out, the connection ends. */
+  #leaving = false;
+  /** Our last octets are on their way. */
+  #closing = false;
+  /** Whether the client may take its time to close its half. */
+  #lingers = true;
+
+  constructor(socket: Socket, user: ConnectionUser, options: ConnectionOptions) {
+    this.#socket = socket;
+    this.#options = options;
+    this.#user = user;
+    this.#replies = new ReplyQueue((text) => this.#write(text));
+    this.deadlineAt = options.deadlines.in(silenceMs);
+    options.deadlines.watch(this);
+    socket.on('data', (chunk) => this.#receive(chunk));
+    socket.on('drain', () => user.proceed());
+    socket.on('end', () => user.inputEnded());
+    socket.on('error', () => socket.destroy());
+    socket.on('close', () => {
+      options.deadlines.unwatch(this);
+      user.closed();
+    });
+    // One look at the socket before the greeting: who speaks first is no mail client, but perhaps a web page
+    // that was made to connect here. Two turns of the event loop are enough, and cost no time.
+    setImmediate(() => setImmediate(() => this.#greet()));
+  }
+
+  /** Takes the place of the next command; its reply is due exactly once. */
+  reserve(): Respond {
+    return this.#replies.reserve();
+  }
+
+  /** Commands that have no reply yet. */
+  get pendingReplies(): number {
+    return this.#replies.pending;
+  }
+
+  /** The client must read before more is done for it. */
+  get mustRead(): boolean {
+    return this.#replies.pending > mostPendingReplies || this.#socket.writableNeedDrain;
+  }
+
+  /** False once it ends: what the client still says is not heard. */
+  get isOpen(): boolean {
+    return !this.#leaving && !this.#socket.destroyed;
+  }
+
+  pause(): void {
+    this.#socket.pause();
+  }
+
+  resume(): void {
+    if (this.#socket.isPaused()) this.#socket.resume();
+  }
+
+  /** Ends the connection when every command so far has its reply. */
+  leave(): void {
+    this.#leaving = true;
+    // What still comes is not heard, but the end of it is.
+    this.resume();
+    if (this.#replies.pending === 0) this.#close();
+  }
+
+  /** The same with a 421 of our own; `lingers: false` does not wait for the client to close its half. */
+  goodbye(detail: string, text: string, { lingers } = { lingers: true }): void {
+    if (this.#leaving) return;
+    this.#lingers = lingers;
+    this.reserve()(makeReply(421, detail, text));
+    this.leave();
+  }
+
+  /** For who is no mail client. */
+  expel(why: string): void {
+    this.#options.expelled(why);
+    this.destroy();
+  }
+
+  /** Cuts the connection; a message that was not whole is then not sent. */
+  destroy(): void {
+    this.#socket.destroy();
+  }
+
+  expire(): void {
+    if (this.#closing) this.destroy();
+    // It is the upstream that is slow, not the client; the upstream's own time-outs hold.
+    else if (this.#replies.pending > 0) this.deadlineAt = this.#options.deadlines.in(silenceMs);
+    else this.goodbye('4.2', 'Five minutes of silence, closing the connection');
+  }
+
+  #greet(): void {
+    if (!this.isOpen) return;
+    this.#greeted = true;
+    this.reserve()(this.#options.greeting);
+  }
+
+  #receive(chunk: Buffer): void {
+    if (!this.#greeted) return this.expel('spoke before the greeting');
+    // A client that talks on after our good-bye gains no time by it.
+    if (!this.isOpen) return;
+    this.deadlineAt = this.#options.deadlines.in(silenceMs);
+    this.#user.receive(chunk);
+  }
+
+  #write(text: string): void {
+    if (this.#options.trace !== undefined)
+      for (const line of text.trimEnd().split('\r\n')) this.#options.trace(`S: ${line}`);
+    if (this.#socket.writable) this.#socket.write(text, 'latin1');
+    this.deadlineAt = this.#options.deadlines.in(silenceMs);
+    if (!this.#leaving) queueMicrotask(() => this.#user.proceed());
+    else if (this.#replies.pending === 0) this.#close();
+  }
+
+  /** After what has been written; a client that does not read it is cut off. */
+  #close(): void {
+    if (this.#closing) return;
+    this.#closing = true;
+    this.#socket.end(() => {
+      if (!this.#lingers) this.#socket.destroy();
+    });
+    this.deadlineAt = this.#options.deadlines.in(closeMs);
+  }
+}

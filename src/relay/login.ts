@@ -1,0 +1,74 @@
+/**
+ * From an account and a token to a connection on which mail can be sent: connect, secure, authenticate. Whatever
+ * goes wrong, the connection is closed and an AppError says what it was.
+ */
+import { isIP, type Socket } from 'node:net';
+import type { SubmittingAccount } from '../accounts/account.js';
+import type { Clock } from '../core/clock.js';
+import { AppError, toAppError } from '../core/errors.js';
+import { type Extensions, requestStartTls, signIn } from '../protocol/smtp/client.js';
+import type { AccessToken } from '../refresh/token-source.js';
+import { openTcp, secureContextFor, startTls } from './connect.js';
+import { LockStep } from './lock-step.js';
+
+export interface LoginOptions {
+  readonly account: SubmittingAccount;
+  readonly token: AccessToken;
+  /** Our name in EHLO. */
+  readonly clientName: string;
+  readonly clock: Clock;
+  /** Aborted: the attempt ends at once. */
+  readonly signal: AbortSignal;
+  /** Gets each line of the conversation, tokens redacted. */
+  readonly dialogue: ((line: string) => void) | undefined;
+}
+
+export interface Login {
+  readonly socket: Socket;
+  /** What the server offers to an authenticated client. */
+  readonly extensions: Extensions;
+}
+
+/** Throws AppError upstream-* or config-invalid; the refusal of a token is an AuthRefused. */
+export async function logIn(options: LoginOptions): Promise<Login> {
+  const { account, clientName, clock, signal, dialogue } = options;
+  const { smtp, user, mechanism } = account.submission;
+  const lockStepOptions = { where: `${smtp.host}:${smtp.port}`, clock, dialogue };
+  // Before there is a connection, so that nothing is waited for between it and the handshake.
+  const context = smtp.tls === 'none' ? undefined : await secureContextFor(account.client);
+  let socket = await openTcp(smtp, clock);
+  const stop = () => socket.destroy();
+  signal.addEventListener('abort', stop, { once: true });
+  try {
+    if (signal.aborted) throw new AppError('upstream-lost', 'mailbearer is stopping');
+    if (context !== undefined) {
+      if (smtp.tls === 'starttls') {
+        const inClear = new LockStep(socket, lockStepOptions);
+        await inClear.converse(requestStartTls(clientName));
+        inClear.release();
+      }
+      socket = await startTls(socket, smtp, context, clock);
+    }
+    const lockStep = new LockStep(socket, lockStepOptions);
+    const extensions = await lockStep.converse(
+      signIn({
+        awaitGreeting: smtp.tls !== 'starttls',
+        clientName,
+        mechanism,
+        credentials: { user, token: options.token.secret, host: smtp.host, port: smtp.port },
+      }),
+    );
+    return { socket: lockStep.release(), extensions };
+  } catch (error) {
+    socket.destroy();
+    throw toAppError(error);
+  } finally {
+    signal.removeEventListener('abort', stop);
+  }
+}
+
+/** Our name for EHLO: the host's, when it is one that other servers accept, else an address literal. */
+export function ehloName(hostname: string): string {
+  if (isIP(hostname)) return hostname.includes(':') ? `[IPv6:${hostname}]` : `[${hostname}]`;
+  return /^[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+$/.test(hostname) ? hostname : '[127.0.0.1]';
+}

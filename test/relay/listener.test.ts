@@ -1,0 +1,47 @@
+/** The relay's ports as such. */
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
+import { createServer, type Server, type Socket } from 'node:net';
+import { describe, expect, it } from 'vitest';
+import { greetedClient, testAccount, TestClient } from '../support/relay-under-test.js';
+import { afterwards, oneAccount, relayWith, submit } from './scene.js';
+
+describe('a port of the relay', () => {
+  it('goes on when connections cannot be accepted, as when file descriptors run out', async () => {
+    let server: Server | undefined;
+    const channel = 'net.server.socket';
+    const look = (event: unknown) => {
+      server ??= (event as { socket: Socket & { server: Server } }).socket.server;
+    };
+    const { relay } = await oneAccount();
+    subscribe(channel, look);
+    const client = await TestClient.connect(relay.port);
+    await client.reply();
+    unsubscribe(channel, look);
+    for (let count = 0; count < 3; count++)
+      server?.emit('error', Object.assign(new Error('accept EMFILE'), { code: 'EMFILE' }));
+    expect(relay.log.filter(({ message }) => message.includes('could not be accepted'))).toHaveLength(3);
+    expect((await submit(await greetedClient(relay.port))).at(-1)).toBe('250 2.0.0 Ok: queued');
+  });
+
+  it('that is taken ends the start with what to do, and leaves the others closed', async () => {
+    const holder = createServer();
+    await new Promise<void>((resolve) => holder.listen(0, '127.0.0.1', resolve));
+    afterwards(() => new Promise((resolve) => holder.close(() => resolve())));
+    const { port } = holder.address() as { port: number };
+    const free = createServer();
+    await new Promise<void>((resolve) => free.listen(0, '127.0.0.1', resolve));
+    const other = (free.address() as { port: number }).port;
+    await new Promise((resolve) => free.close(resolve));
+    const listen = [
+      { host: '127.0.0.1', port: other },
+      { host: '127.0.0.1', port },
+    ];
+    await expect(relayWith([testAccount('a@example.org', 1)], { listen })).rejects.toMatchObject({
+      code: 'listen-failed',
+      message: expect.stringContaining(`127.0.0.1:${port}`),
+      hint: expect.stringContaining('another program has the port'),
+    });
+    const again = await relayWith([testAccount('a@example.org', 1)], { listen: [listen[0]!] });
+    expect(again.port).toBe(other);
+  });
+});
