@@ -70,6 +70,8 @@ export const failures = {
   ),
   'login-denied': failure('reauthorize', noPermission, 454, '7.0', 'the sign-in was not completed'),
 
+  'account-busy': failure('retry', tempFail, 450, '3.2', 'the account has as much mail under way as it may'),
+
   'upstream-unreachable': failure('retry', unavailable, 451, '4.1', 'the upstream server cannot be reached'),
   'upstream-timeout': failure('retry', tempFail, 451, '4.2', 'the upstream server did not answer in time'),
   'upstream-lost': failure('retry', tempFail, 451, '4.2', 'the upstream server closed the connection'),

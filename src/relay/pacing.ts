@@ -1,0 +1,127 @@
+/**
+ * Keeps one account within what its provider allows: sessions at once, messages and logins a minute. Rather than
+ * provoke 432 or 454 and a lock-out, a message waits its turn here; only a few may wait, and not for long, so
+ * that the submitting client, which has time-outs of its own, keeps the others. Accounts know nothing of each other.
+ */
+import type { Clock, Timer } from '../core/clock.js';
+import { AppError } from '../core/errors.js';
+import { RateWindow } from './rate-window.js';
+
+/** What a provider allows for one mailbox; undefined is unlimited. */
+export interface Pace {
+  readonly sessions: number | undefined;
+  readonly messagesPerMinute: number | undefined;
+  readonly loginsPerMinute: number | undefined;
+}
+
+const minuteMs = 60_000;
+/** Client sessions that may wait for one account; the next is told to come back. */
+const mostWaiting = 4;
+/** Below the five minutes that clients wait for a reply to MAIL, with room for a refresh and a new session. */
+const longestWaitMs = 60_000;
+
+interface Waiter {
+  readonly resolve: () => void;
+  readonly reject: (error: AppError) => void;
+  readonly timer: Timer;
+}
+
+/** The turnstile of one account: `enter` before each message, `leave` when its session is free again. */
+export class Turnstile {
+  readonly #clock: Clock;
+  readonly #pace: Pace;
+  readonly #messages: RateWindow | undefined;
+  readonly #logins: RateWindow | undefined;
+  readonly #waiting: Waiter[] = [];
+  #inside = 0;
+  /** Opens when the rate allows the first in line. */
+  #opening: Timer | undefined;
+
+  constructor(pace: Pace, clock: Clock) {
+    this.#clock = clock;
+    this.#pace = pace;
+    this.#messages = windowOf(pace.messagesPerMinute);
+    this.#logins = windowOf(pace.loginsPerMinute);
+  }
+
+  /** Nobody is inside or waits, and no limit remembers anything that counts. */
+  get isIdle(): boolean {
+    const now = this.#clock.monotonic();
+    return this.#inside === 0 && this.#waiting.length === 0 && !this.#messages?.delayMs(now);
+  }
+
+  /**
+   * Resolves when another message may go; undefined means at once. Rejects with AppError account-busy when too
+   * many wait already, or it took too long.
+   */
+  enter(): Promise<void> | undefined {
+    if (this.#waiting.length === 0 && this.#admits()) {
+      this.#admit();
+      return undefined;
+    }
+    if (this.#waiting.length >= mostWaiting) throw this.#busy('as many messages wait for it as may');
+    return new Promise((resolve, reject) => {
+      const timer = this.#clock.setTimer(longestWaitMs, () => {
+        this.#waiting.splice(this.#waiting.indexOf(waiter), 1);
+        reject(this.#busy(`a message waited ${longestWaitMs / 1000} seconds for it`));
+      });
+      const waiter = { resolve, reject, timer };
+      this.#waiting.push(waiter);
+      this.#openLater();
+    });
+  }
+
+  leave(): void {
+    this.#inside--;
+    this.#letIn();
+  }
+
+  /** Milliseconds until another login is allowed; the login is counted as if made then. */
+  reserveLogin(): number {
+    const now = this.#clock.monotonic();
+    const delay = this.#logins?.delayMs(now) ?? 0;
+    this.#logins?.count(now + delay);
+    return delay;
+  }
+
+  #admits(): boolean {
+    if (this.#pace.sessions !== undefined && this.#inside >= this.#pace.sessions) return false;
+    return !this.#messages?.delayMs(this.#clock.monotonic());
+  }
+
+  #admit(): void {
+    this.#inside++;
+    this.#messages?.count(this.#clock.monotonic());
+  }
+
+  #letIn(): void {
+    while (this.#waiting.length > 0 && this.#admits()) {
+      const waiter = this.#waiting.shift()!;
+      waiter.timer.cancel();
+      this.#admit();
+      waiter.resolve();
+    }
+    this.#openLater();
+  }
+
+  /** The rate, unlike a session that is left, tells nobody when it allows more. */
+  #openLater(): void {
+    if (this.#opening !== undefined || this.#waiting.length === 0) return;
+    const delay = this.#messages?.delayMs(this.#clock.monotonic()) ?? 0;
+    if (delay === 0) return;
+    this.#opening = this.#clock.setTimer(delay, () => {
+      this.#opening = undefined;
+      this.#letIn();
+    });
+  }
+
+  #busy(why: string): AppError {
+    return new AppError('account-busy', `the account has all that its provider allows, and ${why}`, {
+      hint: 'lower the concurrency of the submitting program: see "Concurrency" in the README',
+    });
+  }
+}
+
+function windowOf(perMinute: number | undefined): RateWindow | undefined {
+  return perMinute === undefined ? undefined : new RateWindow(perMinute, minuteMs);
+}
