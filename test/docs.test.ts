@@ -1,0 +1,195 @@
+/**
+ * The documentation held against the program: links lead somewhere, commands and options exist, examples are
+ * understood, and tables say what the code says. `npm run docs` writes the tables of docs/configuration.md.
+ */
+import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { dirname, join, relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { parseLenientJson } from '../src/config/lenient-json.js';
+import { parseConfig } from '../src/config/parse.js';
+import { failures } from '../src/core/errors.js';
+import { enhancedCode } from '../src/protocol/smtp/codes.js';
+import { parseToken } from '../src/tokens/format.js';
+import { withTables } from './support/configuration-manual.js';
+import { anchorsOf, codeOf, fencesOf, linksOf, tableRows } from './support/markdown.js';
+import { runBinary } from './support/run-binary.js';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const read = (name: string) => readFileSync(join(root, name), 'utf8');
+const listed = readdirSync(join(root, 'docs'), { recursive: true, encoding: 'utf8' });
+const names = ['README.md', 'CHANGELOG.md', ...listed.filter((name) => name.endsWith('.md')).map(inDocs)];
+const documents = names.map((name) => ({ name, text: read(name) }));
+
+function inDocs(name: string): string {
+  return join('docs', name);
+}
+
+/** What `judge` finds wrong in each document, with its name. */
+function faults(judge: (text: string, name: string) => readonly string[]): string[] {
+  return documents.flatMap(({ name, text }) => judge(text, name).map((fault) => `${name}: ${fault}`));
+}
+
+describe('the documentation', () => {
+  it('has links that lead somewhere', () => {
+    const leadsNowhere = (link: string, from: string): boolean => {
+      if (/^https:\/\//.test(link)) return false;
+      const [path = '', anchor] = link.split('#');
+      const target = path === '' ? join(root, from) : join(root, dirname(from), path);
+      const stats = statSync(target, { throwIfNoEntry: false });
+      if (stats === undefined || relative(root, target).startsWith('..')) return true;
+      return anchor !== undefined && !anchorsOf(readFileSync(target, 'utf8')).has(anchor);
+    };
+    expect(linksOf(read('README.md')).length).toBeGreaterThan(10);
+    expect(faults((text, name) => linksOf(text).filter((link) => leadsNowhere(link, name)))).toEqual([]);
+  });
+
+  it('has examples of the configuration and of token files that are understood without a warning', () => {
+    const understand = (example: string, name: string): readonly string[] => {
+      const json = parseLenientJson(example);
+      if (json.kind === 'problem') return [json.problem];
+      if (!name.endsWith('token-files.md')) return parseConfig(json.value, undefined).warnings;
+      const { accessToken, expiresAt, overrides, refreshToken } = parseToken(example, name);
+      const { clientId, clientSecret, tokenEndpoint } = overrides;
+      const said = [accessToken, expiresAt, refreshToken, clientId, clientSecret, tokenEndpoint];
+      return said.every(Boolean) ? [] : ['a field of the token file is not understood'];
+    };
+    expect(documents.flatMap(({ text }) => fencesOf(text, 'json')).length).toBeGreaterThan(1);
+    expect(
+      faults((text, name) => fencesOf(text, 'json').flatMap((example) => understand(example, name))),
+    ).toEqual([]);
+  });
+
+  it('names the three lines of main.cf between its marks', () => {
+    const block = /<!-- main\.cf -->\n+(.*?)\n+<!-- \/main\.cf -->/s.exec(read('README.md'))?.[1] ?? '';
+    expect(fencesOf(block, 'ini').join('').trim().split('\n')).toEqual([
+      'relayhost = [127.0.0.1]:2525',
+      'smtp_sasl_auth_enable = no',
+      'smtp_tls_policy_maps = inline:{ [127.0.0.1]:2525=none }',
+    ]);
+  });
+
+  it('has a row for each failure, with its exit status, its reply and what it means', () => {
+    const rows = tableRows(read('docs/troubleshooting.md'), 'code').map(([code, ...cells]) => [
+      code?.replaceAll('`', ''),
+      ...cells.slice(0, 3),
+    ]);
+    const known = Object.entries(failures).map(([code, { exitStatus, reply, summary }]) => [
+      code,
+      String(exitStatus),
+      `${reply.code} ${enhancedCode(reply.code, reply.detail)}`,
+      summary,
+    ]);
+    expect(rows).toEqual(known);
+  });
+
+  it('quotes lines of the log that the program can write', () => {
+    const sources = readdirSync(join(root, 'src'), { recursive: true, encoding: 'utf8' })
+      .filter((name) => name.endsWith('.ts'))
+      .map((name) => read(join('src', name)))
+      .join('\n');
+    const quoted = tableRows(read('docs/troubleshooting.md'), 'line').flatMap(([line = '']) => codeOf(line));
+    expect(quoted.length).toBeGreaterThan(10);
+    // What stands for something else is left out: `account NAME cannot be used: …`.
+    const parts = quoted
+      .flatMap((line) => line.split(/[A-Z]{4,}|…/))
+      .map((part) => part.replace(/[:\s]+$/, '').trim());
+    expect(parts.filter((part) => !sources.includes(part))).toEqual([]);
+  });
+
+  it('says of the folders what the test of the architecture says', () => {
+    const rules = /mayImport[^=]*= \{\n(.*?)\n\};/s.exec(read('test/architecture.test.ts'))?.[1] ?? '';
+    const known = [...rules.matchAll(/^ {2}(\w+): \[([^\]]*)\]/gm)].map(([, folder, list = '']) => [
+      folder,
+      [...list.matchAll(/'(\w+)'/g)].map(([, name]) => name).join(', ') || 'nothing',
+    ]);
+    const rows = tableRows(read('docs/architecture.md'), 'folder').map(([folder, , imports]) => [
+      folder?.replaceAll('`', ''),
+      imports,
+    ]);
+    expect(known.length).toBeGreaterThan(5);
+    expect(rows).toEqual(known);
+  });
+
+  it('names source files that exist', () => {
+    const missing = (path: string) => statSync(join(root, path), { throwIfNoEntry: false }) === undefined;
+    const paths = (text: string) =>
+      codeOf(text).filter((code) => /^(src|test|examples)\/[\w./-]+$/.test(code));
+    expect(faults((text) => paths(text).filter(missing))).toEqual([]);
+    // The architecture leaves `src/` out where it follows a message or a refresh.
+    const short = codeOf(read('docs/architecture.md')).filter((code) => /^[a-z]+\/[\w/-]+\.ts$/.test(code));
+    const inSource = short.filter((path) => !/^(src|test)\//.test(path)).map((path) => join('src', path));
+    expect(inSource.length).toBeGreaterThan(10);
+    expect(inSource.filter(missing)).toEqual([]);
+  });
+
+  it('has a manual of the configuration that says what its schema says', async () => {
+    const path = join(root, 'docs/configuration.md');
+    await expect(await withTables(read('docs/configuration.md'), path)).toMatchFileSnapshot(path);
+  });
+
+  it('names npm scripts that exist', () => {
+    const { scripts } = JSON.parse(read('package.json')) as { scripts: Record<string, string> };
+    const named = (text: string) => [...text.matchAll(/\bnpm run ([\w:-]+)/g)].map(([, name]) => name!);
+    expect(faults((text) => named(text).filter((name) => !(name in scripts)))).toEqual([]);
+  });
+});
+
+describe('the commands in the documentation', () => {
+  /** Name of a command, "" for the program itself, to its long options. */
+  const options = new Map<string, ReadonlySet<string>>();
+  let mainHelp = '';
+
+  beforeAll(async () => {
+    const help = async (...command: string[]) => {
+      const { stdout } = await runBinary([...command, '--help']);
+      options.set(command.join(' '), new Set(stdout.match(/(?<=^ {2}.*)--[a-z][a-z-]*/gm)));
+      return stdout;
+    };
+    mainHelp = await help();
+    const commands = /\nCommands:\n(.*?)\n\n/s.exec(mainHelp)?.[1] ?? '';
+    for (const [, name = ''] of commands.matchAll(/^ {2}([a-z-]+)/gm)) if (name !== 'help') await help(name);
+  });
+
+  it('exist, with their options', () => {
+    const wrong = (text: string): string[] =>
+      [...codeOf(text), ...fencesOf(text, 'sh')].flatMap((code) =>
+        [...code.replaceAll('\\\n', ' ').matchAll(/\bmailbearer(?: ([a-z][a-z-]*))?([^\n|;&]*)/g)].flatMap(
+          ([whole, command = '', rest = '']) => {
+            const known = options.get(command);
+            if (known === undefined) return [whole];
+            return (rest.match(/(?<=\s)--[a-z][a-z-]*/g) ?? []).filter((option) => !known.has(option));
+          },
+        ),
+      );
+    expect(options.size).toBeGreaterThan(4);
+    expect(faults(wrong)).toEqual([]);
+  });
+
+  it('have options that are not named without being there', () => {
+    const all = new Set([...options.values()].flatMap((of) => [...of]));
+    // sasl-xoauth2-tool's, of which the README says that they are not there.
+    const absent = new Set(['--cloud', '--login-base']);
+    const named = (text: string) =>
+      codeOf(text).flatMap((code) => code.match(/^--[a-z][a-z-]*/)?.slice(0, 1) ?? []);
+    expect(faults((text) => named(text).filter((option) => !all.has(option) && !absent.has(option)))).toEqual(
+      [],
+    );
+    expect([...absent].filter((option) => all.has(option))).toEqual([]);
+  });
+
+  it('end with the exit statuses that the README lists', () => {
+    const rows = tableRows(read('README.md'), 'exit status');
+    const listed = /Exit status:\n(.*?)\n\n/s.exec(`${mainHelp}\n\n`)?.[1]?.split('\n') ?? [];
+    expect(rows.map((cells) => cells.map((cell) => cell.replaceAll('`', '')))).toEqual(
+      listed.map((line) => /^ {2}(\d+) +(.*)$/.exec(line)?.slice(1)),
+    );
+  });
+
+  it('are all in the README', () => {
+    const rows = tableRows(read('README.md'), 'command').map(
+      ([cell = '']) => /mailbearer ([a-z-]+)/.exec(cell)?.[1],
+    );
+    expect(rows).toEqual([...options.keys()].filter((name) => name !== ''));
+  });
+});
