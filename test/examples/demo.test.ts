@@ -69,8 +69,8 @@ describe('the demo', () => {
       /^ {30,}> AUTH XOAUTH2 \[redacted\]$/m,
       /^ {3}access_token +(\S{4}…) +(?!\1)\S{4}…$/m,
       /^ {3}expiry +\d{10} .*\d{10} /m,
-      /^ +mailbearer get-token gmail /m,
-      /^ +mailbearer get-token outlook /m,
+      /^ +sudo mailbearer get-token gmail /m,
+      /^ +sudo mailbearer get-token outlook /m,
       /^ +relayhost = \[127\.0\.0\.1\]:2525$/m,
     ])
       expect(output).toMatch(shown);

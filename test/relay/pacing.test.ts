@@ -49,7 +49,7 @@ describe('an account with three sessions', () => {
 
   it('lets nobody wait longer than a minute', async () => {
     const { clock, turnstile } = open({ sessions: 1 });
-    turnstile.enter();
+    void turnstile.enter();
     const guest = watch(turnstile.enter());
     await clock.advance(59_999);
     expect(guest.state).toBe('waiting');

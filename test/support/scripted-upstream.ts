@@ -31,6 +31,8 @@ export interface ScriptedUpstream {
   readonly truncated: string[];
   readonly connections: number;
   readonly open: number;
+  /** Connections in the middle of a transaction. */
+  readonly busy: number;
   script: Script;
   /** Tokens that are accepted; undefined accepts any. */
   acceptedTokens: Set<string> | undefined;
@@ -73,6 +75,10 @@ export async function startScriptedUpstream(options: UpstreamOptions = {}): Prom
     acceptedTokens: undefined as Set<string> | undefined,
     get open() {
       return sockets.size;
+    },
+    busySockets: new Set<Socket>(),
+    get busy() {
+      return this.busySockets.size;
     },
   };
   const server = createServer({ noDelay: true }, (socket) => {

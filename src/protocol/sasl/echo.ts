@@ -4,27 +4,39 @@
  */
 import type { Reply } from '../smtp/reply.js';
 
-/** What bearer tokens (RFC 6750, 2.1) and base64 are made of. A dot at the end is a full stop. */
-const words = /[\w+/=~-]+(?:\.[\w+/=~-]+)*/g;
-/** Fewer octets than this give nothing away, and may be a word by chance. */
+/** A shorter part gives nothing away, and may be a word by chance. Octets. */
 const shortestEcho = 12;
+const base64Words = /[\w+/-]{16,}={0,2}/g;
 
-/** `reply` with each word replaced that repeats a part of one of `secrets`. */
+/** `reply` with each part replaced that repeats a part of one of `secrets`, plain or in base64. */
 export function withoutEcho(reply: Reply, secrets: readonly string[]): Reply {
-  if (secrets.length === 0) return reply;
+  const parts = new Set(secrets.flatMap(partsOf));
+  if (parts.size === 0) return reply;
+  const isSecret = (text: string) => partsOf(text).some((part) => parts.has(part));
   const lines = reply.lines.map((line) =>
-    line.replace(words, (word) => {
-      const decoded = Buffer.from(word, 'base64').toString('latin1');
-      const echoes = [word, ...(decoded.match(words) ?? [])].some((part) => isEcho(part, secrets));
-      return echoes ? '[redacted]' : word;
-    }),
+    redact(line, parts).replace(base64Words, (word) =>
+      isSecret(Buffer.from(word, 'base64').toString('latin1')) ? '[redacted]' : word,
+    ),
   );
   return { code: reply.code, lines };
 }
 
-function isEcho(word: string, secrets: readonly string[]): boolean {
-  if (word.length < shortestEcho) return false;
-  return secrets.some(
-    (secret) => secret.includes(word) || (secret.length >= shortestEcho && word.includes(secret)),
+/** Every run of that many octets. */
+function partsOf(text: string): string[] {
+  return Array.from({ length: Math.max(0, text.length - shortestEcho + 1) }, (_, at) =>
+    text.slice(at, at + shortestEcho),
   );
+}
+
+function redact(line: string, parts: ReadonlySet<string>): string {
+  let clean = '';
+  let kept = 0;
+  let redactedTo = 0;
+  for (const [at, part] of partsOf(line).entries()) {
+    if (!parts.has(part)) continue;
+    if (at > redactedTo || redactedTo === 0) clean += `${line.slice(kept, at)}[redacted]`;
+    redactedTo = at + shortestEcho;
+    kept = redactedTo;
+  }
+  return clean + line.slice(kept);
 }
