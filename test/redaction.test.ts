@@ -155,7 +155,8 @@ describe('no secret comes out of', () => {
       expect(status).toBe(1);
       expect(leaks(output)).toEqual([]);
     }
-  });
+    // Seven commands one after the other.
+  }, 180_000);
 
   test('get-token with a browser', async () => {
     await rm(tokenFile);

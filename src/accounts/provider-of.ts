@@ -67,6 +67,7 @@ export function applySettings(base: Provider, settings: ProviderSettings | undef
     refreshScope: base.refreshScope && withoutOpenid(settings.scope ?? base.refreshScope),
     smtp: applySmtp(base.smtp, settings.smtp),
     mechanism: settings.mechanism ?? base.mechanism,
+    pace: { ...base.pace, ...settings.pace },
   };
 }
 

@@ -4,7 +4,7 @@
  */
 import type { LogLevel } from '../core/logger.js';
 import type { Secret } from '../core/secret.js';
-import type { MechanismName, SmtpHost } from '../providers/provider.js';
+import type { MechanismName, Pace, SmtpHost } from '../providers/provider.js';
 
 /** What the top level, a provider entry, an account and (in part) a token file can all say. */
 export interface ClientSettings {
@@ -28,6 +28,8 @@ export interface ProviderSettings extends ClientSettings {
   readonly scope?: string | undefined;
   readonly smtp?: Partial<SmtpHost> | undefined;
   readonly mechanism?: MechanismName | undefined;
+  /** How much one mailbox may do at the server; what is set replaces the provider's. */
+  readonly pace?: Partial<Pace> | undefined;
 }
 
 export interface AccountSettings extends ProviderSettings {

@@ -4,7 +4,7 @@
  */
 import { AppError } from '../core/errors.js';
 import type { LogLevel } from '../core/logger.js';
-import { presets } from '../providers/index.js';
+import { type Pace, presets } from '../providers/index.js';
 import type { AccountSettings, ClientSettings, Config, ProviderSettings } from './config.js';
 import { nearest } from './nearest.js';
 import { checkShape, type Path, type RawAccount, type RawConfig, type RawProvider } from './schema.js';
@@ -99,6 +99,7 @@ function providerSettings(raw: RawProvider | RawAccount): ProviderSettings {
     scope: raw.scope,
     smtp: raw.smtp,
     mechanism: raw.mechanism,
+    pace: paceOf(raw),
   };
 }
 
@@ -138,4 +139,13 @@ function formatPath(path: Path): string {
 
 function prefixed(source: string | undefined, message: string): string {
   return source === undefined ? message : `${source}: ${message}`;
+}
+
+/** Only what is set. */
+function paceOf(raw: RawProvider): Partial<Pace> {
+  return {
+    ...(raw.max_sessions !== undefined && { sessions: raw.max_sessions }),
+    ...(raw.messages_per_minute !== undefined && { messagesPerMinute: raw.messages_per_minute }),
+    ...(raw.logins_per_minute !== undefined && { loginsPerMinute: raw.logins_per_minute }),
+  };
 }

@@ -110,6 +110,8 @@ const clientShape = {
     .describe('Directory of PEM files, in place of ca_bundle_file; only one of the two may be set.'),
 };
 
+const count = z.int({ error: 'expected a whole number above 0' }).min(1, 'expected a whole number above 0');
+
 const portExpected = 'expected a port number from 1 to 65535';
 const smtpShape = {
   host: z
@@ -151,6 +153,9 @@ const providerShape = {
     .transform((word) => word.toLowerCase() as Lowercase<typeof word>)
     .optional()
     .describe('SASL mechanism; by default XOAUTH2 where the server offers it, else OAUTHBEARER.'),
+  max_sessions: count.optional().describe('Sessions at once with the SMTP server, for one mailbox.'),
+  messages_per_minute: count.optional().describe('Messages that one mailbox may submit in any minute.'),
+  logins_per_minute: count.optional().describe('Sign-ins of one mailbox at the SMTP server in any minute.'),
 };
 
 const accountShape = {

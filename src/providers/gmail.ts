@@ -28,6 +28,8 @@ export const gmail: Provider = {
   minimumRefreshWindowSeconds: 300,
   // The device flow's short list of scopes has none for mail.
   deviceFlowAllowsMail: false,
+  // `454 4.7.0 Too many login attempts, please try again later`; the number is not published.
+  pace: { ...unknownProvider.pace, loginsPerMinute: 60 },
   accountReplies: [
     {
       code: 550,

@@ -33,6 +33,11 @@ export const outlook: Provider = {
   refreshScope: `${smtpScope} offline_access`,
   smtp: { host: 'smtp.office365.com', port: 587, tls: 'starttls' },
   minimumRefreshWindowSeconds: 300,
+  // 7.139: SMTP AUTH is switched off, for the tenant, the mailbox or by security defaults.
+  // 7.30: Basic authentication. 5.124: the user is no valid address.
+  refusalsBeyondTokens: ['7.139', '7.30', '5.124'],
+  // Exchange Online limits, "SMTP client submission": `432 4.3.2 Concurrent connections limit exceeded`.
+  pace: { sessions: 3, messagesPerMinute: 30, loginsPerMinute: undefined },
 };
 
 /** High Volume Email: same tokens, another server, which wants ten minutes of life left. */
@@ -47,4 +52,5 @@ export const hve: Provider = {
   minimumRefreshWindowSeconds: 660,
   // `501 5.5.127 Invalid XOAUTH2 auth data - Token will expire soon error`
   minimumLifetimeSeconds: 600,
+  pace: unknownProvider.pace,
 };

@@ -15,6 +15,15 @@ export interface SmtpHost {
 
 export type MechanismName = 'xoauth2' | 'oauthbearer';
 
+/** How much one mailbox may do at its SMTP server. */
+export interface Pace {
+  /** At once. */
+  readonly sessions: number;
+  /** Undefined: no limit is known. */
+  readonly messagesPerMinute: number | undefined;
+  readonly loginsPerMinute: number | undefined;
+}
+
 /** An upstream reply that speaks of the account and not of the message, and what the client is told instead. */
 export interface AccountReply {
   readonly code: number;
@@ -53,6 +62,9 @@ export interface Provider {
   /** Whether the device flow may be asked for the mail scope. */
   readonly deviceFlowAllowsMail: boolean;
   readonly accountReplies: readonly AccountReply[];
+  /** Details of refusals at AUTH that no other token mends, such as `7.139`. */
+  readonly refusalsBeyondTokens: readonly string[];
+  readonly pace: Pace;
 }
 
 /** A provider that nothing is known of: one's own, described in the configuration. */
@@ -65,4 +77,7 @@ export const unknownProvider: Provider = {
   minimumLifetimeSeconds: 0,
   deviceFlowAllowsMail: true,
   accountReplies: [],
+  refusalsBeyondTokens: [],
+  // As many sessions as Postfix opens to one next hop by default (default_destination_concurrency_limit).
+  pace: { sessions: 20, messagesPerMinute: undefined, loginsPerMinute: undefined },
 };

@@ -107,12 +107,18 @@ class AccountRefresher implements Refresher {
     return this.#refreshed();
   }
 
-  reportRefused({ secret }: AccessToken): void {
+  async renew({ secret }: AccessToken): Promise<AccessToken | undefined> {
     const state = this.#state;
-    if (state.kind !== 'holding' || this.#flight || !state.held.token.secret.equals(secret)) return;
-    if (this.#now() - state.held.issuedAt < refusedGraceMs) return;
-    this.#state = { ...state, held: { ...state.held, dueAt: 0 }, nextAt: this.#now() };
-    this.#refresh();
+    if (state.held?.token.secret.equals(secret) === true) {
+      if (this.#flight === undefined) {
+        if (state.kind !== 'holding' || this.#now() - state.held.issuedAt < refusedGraceMs) return undefined;
+        this.#state = { ...state, held: { ...state.held, dueAt: 0 }, nextAt: this.#now() };
+      }
+      await this.#refresh().settled;
+    }
+    const { held } = this.#state;
+    const usable = held !== undefined && this.#now() < held.usableUntil && !held.token.secret.equals(secret);
+    return usable ? held.token : undefined;
   }
 
   async storeChanged(): Promise<void> {

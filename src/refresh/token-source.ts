@@ -14,8 +14,11 @@ export interface TokenSource {
    * (token-*, refresh-transient, grant-dead, client-rejected) when there is none; the caller defers the message.
    */
   accessToken(): Promise<AccessToken>;
-  /** The server refused this token: refresh in the background unless it was refreshed a moment ago. */
-  reportRefused(token: AccessToken): void;
+  /**
+   * The server refused this token: another one, refreshed now unless that has happened already. One refresh serves
+   * all who ask. Undefined when no refresh would help: the token is only a moment old, or refreshing fails.
+   */
+  renew(refused: AccessToken): Promise<AccessToken | undefined>;
 }
 
 export interface LiveAccount {

@@ -5,14 +5,8 @@
  */
 import type { Clock, Timer } from '../core/clock.js';
 import { AppError } from '../core/errors.js';
+import type { Pace } from '../providers/provider.js';
 import { RateWindow } from './rate-window.js';
-
-/** What a provider allows for one mailbox; undefined is unlimited. */
-export interface Pace {
-  readonly sessions: number | undefined;
-  readonly messagesPerMinute: number | undefined;
-  readonly loginsPerMinute: number | undefined;
-}
 
 const minuteMs = 60_000;
 /** Client sessions that may wait for one account; the next is told to come back. */
@@ -44,12 +38,6 @@ export class Turnstile {
     this.#logins = windowOf(pace.loginsPerMinute);
   }
 
-  /** Nobody is inside or waits, and no limit remembers anything that counts. */
-  get isIdle(): boolean {
-    const now = this.#clock.monotonic();
-    return this.#inside === 0 && this.#waiting.length === 0 && !this.#messages?.delayMs(now);
-  }
-
   /**
    * Resolves when another message may go; undefined means at once. Rejects with AppError account-busy when too
    * many wait already, or it took too long.
@@ -76,17 +64,21 @@ export class Turnstile {
     this.#letIn();
   }
 
-  /** Milliseconds until another login is allowed; the login is counted as if made then. */
+  /**
+   * Milliseconds until another login is allowed; the login is counted as made then. Throws AppError account-busy
+   * when that is too long to wait.
+   */
   reserveLogin(): number {
     const now = this.#clock.monotonic();
     const delay = this.#logins?.delayMs(now) ?? 0;
+    if (delay > longestWaitMs) throw this.#busy('it has signed in as often as it may');
     this.#logins?.count(now + delay);
     return delay;
   }
 
   #admits(): boolean {
-    if (this.#pace.sessions !== undefined && this.#inside >= this.#pace.sessions) return false;
-    return !this.#messages?.delayMs(this.#clock.monotonic());
+    if (this.#inside >= this.#pace.sessions) return false;
+    return (this.#messages?.delayMs(this.#clock.monotonic()) ?? 0) === 0;
   }
 
   #admit(): void {

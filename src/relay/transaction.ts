@@ -8,6 +8,7 @@
  */
 import { AppError, toAppError } from '../core/errors.js';
 import type { BodyEvent } from '../protocol/smtp/server.js';
+import { isTokenRefusal } from '../protocol/smtp/client.js';
 import type { PathCommand } from '../protocol/smtp/command.js';
 import { isPositive, makeReply, type Reply, replyText } from '../protocol/smtp/reply.js';
 import type { LiveAccount } from '../refresh/token-source.js';
@@ -63,14 +64,16 @@ export class Transaction implements UpstreamOwner {
   #upstream: UpstreamSession | undefined;
   /** Commands without a reply yet, in order; before a session is there, and while it may have to be replaced. */
   #entries: Entry[] = [];
+  /** What the upstream has accepted: said again on another session when the token had to be renewed. */
+  readonly #accepted: PathCommand[] = [];
   #anyReply = false;
   #reused = false;
+  #renewed = false;
   /** Set when MAIL was refused; answers what was pipelined behind it, so that no 503 is about a recipient. */
   #refusal: Reply | undefined;
   /** Set when the session was lost, or a token refused: whatever still comes is answered with it. */
   #failure: AppError | undefined;
   #abandoned: 'by-reset' | 'by-disconnect' | undefined;
-  #recipients = 0;
   #octets = 0;
   #unsafe = false;
   #inBody = false;
@@ -170,6 +173,7 @@ export class Transaction implements UpstreamOwner {
       this.#reused = upstream.transactions > 0;
       upstream.transactions++;
       upstream.owner = this;
+      this.#sayAgain(upstream);
       for (const entry of [...this.#entries]) this.#forward(upstream, entry);
     } catch (error) {
       this.#fail(toAppError(error));
@@ -197,6 +201,7 @@ export class Transaction implements UpstreamOwner {
     const stage = stages[entry.command.verb];
     const opensRefused = stage === 'data' && reply.code < 400 && this.#refusal !== undefined;
     if (opensRefused || !isExpected(stage, reply.code)) return this.#brokenOff(stage, reply);
+    if (isTokenRefusal(reply) && !this.#renewed) return void this.#renew(reply);
     if (authenticationCodes.has(reply.code)) return this.#tokenRefused(reply);
     this.#answer(entry, relayedReply(reply, this.live.account.provider.accountReplies));
   }
@@ -212,7 +217,7 @@ export class Transaction implements UpstreamOwner {
       this.#refusal = told;
       this.#observer.refused(told, undefined);
     }
-    if (verb === 'RCPT' && accepted) this.#recipients++;
+    if (entry.command.verb !== 'DATA' && accepted) this.#accepted.push(entry.command);
     if (verb === 'DATA') this.#dataAnswered(accepted);
     if (this.#refusal !== undefined || this.#abandoned !== undefined) this.#releaseWhenQuiet();
   }
@@ -242,11 +247,34 @@ export class Transaction implements UpstreamOwner {
     this.#fail(new AppError('upstream-protocol', text));
   }
 
-  /** 530, 535 or 538 in mid-session: the session is of no more use, the token perhaps neither. */
+  /**
+   * The server has thought better of the token, and not an octet of the message was sent: what was accepted is said
+   * again on a fresh session with a new token, and then whatever still waits. The client sees a pause.
+   */
+  async #renew(refusal: Reply): Promise<void> {
+    this.#renewed = true;
+    const refused = this.#upstream;
+    if (refused === undefined) return;
+    this.#upstream = undefined;
+    refused.destroy();
+    const token = await this.live.tokens.renew(refused.token);
+    if (token === undefined) return this.#tokenRefused(refusal);
+    await this.#fetchSession(true);
+  }
+
+  #sayAgain(upstream: UpstreamSession): void {
+    for (const command of this.#accepted) {
+      const line = commandFor(command, upstream.extensions);
+      if (typeof line !== 'string') return this.#brokenOff(stages[command.verb], line);
+      upstream.command(stages[command.verb], line, (reply) => {
+        if (reply.code >= 300) this.#brokenOff(stages[command.verb], reply);
+      });
+    }
+  }
+
+  /** 530, 535 or 538 in mid-session: the session is of no more use, and no other token helps. */
   #tokenRefused(reply: Reply): void {
-    const upstream = this.#upstream;
     this.#giveUpSession();
-    if (upstream !== undefined) this.live.tokens.reportRefused(upstream.token);
     const said = replyText(reply);
     this.#fail(
       new AppError('upstream-auth', `the upstream server answered ${said}`, {
@@ -286,7 +314,7 @@ export class Transaction implements UpstreamOwner {
     this.#respondToEnd = undefined;
     this.#inBody = false;
     respond(reply);
-    this.#observer.ended({ reply, recipients: this.#recipients, octets: this.#octets, cause });
+    this.#observer.ended({ reply, recipients: this.#accepted.length - 1, octets: this.#octets, cause });
   }
 
   #releaseWhenQuiet(): void {

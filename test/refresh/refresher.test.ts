@@ -444,53 +444,48 @@ describe('a new sign-in', () => {
 });
 
 describe('a token that the server refused', () => {
-  async function refuse(): Promise<void> {
-    refresher.reportRefused(await refresher.accessToken());
+  async function renewed(): Promise<string | undefined> {
+    const another = await refresher.renew(await refresher.accessToken());
+    return another?.secret.reveal();
   }
 
-  it('is refreshed in the background', async () => {
+  it('is replaced by a refreshed one', async () => {
     await start(3600);
     clock.leap(61_000);
     answers = [refreshedOutcome(1)];
-    await refuse();
-    await isAsked(1);
-    await idle();
+    expect(await renewed()).toBe('access-1');
     expect(await token()).toBe('access-1');
   });
 
   it('is still used when it cannot be refreshed: the refusal proves nothing', async () => {
     await start(3600);
     clock.leap(61_000);
-    await refuse();
-    await isAsked(1);
-    await idle();
+    expect(await renewed()).toBeUndefined();
+    expect(asked).toHaveLength(1);
     expect(await token()).toBe('access-0');
   });
 
   it('is not refreshed within a minute of its making', async () => {
     await start(3600);
     clock.leap(50_000);
-    await refuse();
-    expect(refresher.status().refreshing).toBe(false);
+    expect(await renewed()).toBeUndefined();
+    expect(asked).toEqual([]);
   });
 
-  it('is not refreshed twice, nor while backing off', async () => {
+  it('is refreshed once for all who ask, and not while backing off', async () => {
     await start(3600);
     clock.leap(61_000);
-    const refused = await refresher.accessToken();
-    refresher.reportRefused(refused);
-    refresher.reportRefused(refused);
-    await idle();
-    refresher.reportRefused(refused);
+    expect(await Promise.all([renewed(), renewed(), renewed()])).toEqual([undefined, undefined, undefined]);
+    expect(await renewed()).toBeUndefined();
     expect(asked).toHaveLength(1);
   });
 
-  it('is not refreshed when another has taken its place', async () => {
+  it('needs no refresh when another has taken its place', async () => {
     await start(3600);
     clock.leap(61_000);
-    const refused = { secret: new Secret('an older one'), expiresAt: clock.now() };
-    refresher.reportRefused(refused);
-    expect(refresher.status().refreshing).toBe(false);
+    const another = await refresher.renew({ secret: new Secret('an older one'), expiresAt: clock.now() });
+    expect(another?.secret.reveal()).toBe('access-0');
+    expect(asked).toEqual([]);
   });
 });
 

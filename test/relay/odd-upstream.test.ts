@@ -129,17 +129,18 @@ describe('an upstream that repeats what it was sent', () => {
   it.each([token, `${token}${'x'.repeat(600)}`])(
     'gives no token away, in no reply and in no log (%#)',
     async (secret) => {
-      const { upstream, account, relay } = await oneAccount();
-      account.token = secret;
       const sasl = (text: string) => Buffer.from(text).toString('base64');
       const response = sasl(`user=a@example.org\x01auth=Bearer ${secret}\x01\x01`);
-      const client = await greetedClient(relay.port);
       for (const echo of [
         `500 5.5.1 Command unrecognized: "AUTH XOAUTH2 ${response}"`,
         `500 5.5.1 Command unrecognized: "${response.slice(0, 90)}..."`,
         `535-5.7.8 bad token ${secret}\r\n535 5.7.8 <${secret.slice(0, 30)}...>`,
         `334 ${sasl(JSON.stringify({ status: '401', token: secret }))}`,
       ]) {
+        // Another relay for each: an account that was refused is left alone for a while.
+        const { upstream, account, relay } = await oneAccount();
+        account.token = secret;
+        const client = await greetedClient(relay.port);
         let answers = 0;
         upstream.script = (event) => {
           if (!event.startsWith('AUTH') && !event.startsWith(response)) return undefined;

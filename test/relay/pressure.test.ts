@@ -51,6 +51,7 @@ describe('back-pressure', () => {
     client.send(envelope + line.repeat((kernelOctets * 2) / line.length));
     await expect.poll(() => client.isBlocked(), patience).toBe(true);
     expect(client.socket.writableLength).toBeGreaterThan(8 * megabyte);
+    await expect.poll(() => upstream.lines.at(-1)).toBe('[1] DATA');
     upstream.say('451 4.3.0 no\r\n');
     const answers = (await client.rest()).map((reply) => reply.slice(0, 3));
     expect(answers).toEqual(['250', '250', '451', ...Array.from({ length: 20 }, () => '500'), '421']);

@@ -19,6 +19,8 @@ export interface TestAccount {
   readonly account: SubmittingAccount;
   /** What the token source gives, or throws. */
   token: string | AppError;
+  /** What a refused token is replaced by; undefined: nothing, as when it was refreshed a moment ago. */
+  renewed?: string;
   /** Tokens that were reported as refused. */
   readonly refused: string[];
 }
@@ -109,8 +111,12 @@ function lookup(accounts: readonly (TestAccount | BrokenAccount)[], sender: stri
     typeof found.token === 'string'
       ? Promise.resolve({ secret: new Secret(found.token), expiresAt: clock.now() + 3_600_000 })
       : Promise.reject(found.token);
-  const reportRefused = (token: AccessToken) => void found.refused.push(token.secret.reveal());
-  return { kind: 'usable', live: { account: found.account, tokens: { accessToken, reportRefused } } };
+  const renew = async (token: AccessToken): Promise<AccessToken | undefined> => {
+    found.refused.push(token.secret.reveal());
+    if (found.renewed !== undefined) found.token = found.renewed;
+    return found.renewed === undefined ? undefined : accessToken();
+  };
+  return { kind: 'usable', live: { account: found.account, tokens: { accessToken, renew } } };
 }
 
 const clients = new Set<TestClient>();

@@ -76,9 +76,9 @@ export async function startScriptedUpstream(options: UpstreamOptions = {}): Prom
     get open() {
       return sockets.size;
     },
-    busySockets: new Set<Socket>(),
+    sessions: new Set<Session>(),
     get busy() {
-      return this.busySockets.size;
+      return [...this.sessions].filter((session) => session.isBusy()).length;
     },
   };
   const server = createServer({ noDelay: true }, (socket) => {
@@ -111,10 +111,14 @@ export async function startScriptedUpstream(options: UpstreamOptions = {}): Prom
   });
 }
 
+interface Session {
+  isBusy(): boolean;
+}
+
 type State = Pick<
   ScriptedUpstream,
   'messages' | 'lines' | 'chunks' | 'truncated' | 'script' | 'acceptedTokens'
->;
+> & { readonly sessions: Set<Session> };
 
 function serve(first: Socket, number: number, state: State, options: UpstreamOptions): void {
   let socket = first;
@@ -128,6 +132,9 @@ function serve(first: Socket, number: number, state: State, options: UpstreamOpt
   let body: string[] = [];
   /** The last octets of the body so far, for an end mark in two chunks. */
   let tail = '';
+  const session: Session = { isBusy: () => mail !== '' || mode === 'data' };
+  state.sessions.add(session);
+  first.on('close', () => state.sessions.delete(session));
 
   const attach = (next: Socket) => {
     socket = next;
@@ -218,10 +225,15 @@ function serve(first: Socket, number: number, state: State, options: UpstreamOpt
         mode = 'auth';
         reply('334 ');
       } else authenticate(response);
+    } else if (verb === 'MAIL' && mail !== '') {
+      reply('503 5.5.1 nested MAIL');
     } else if (verb === 'MAIL') {
       mail = line;
       recipients = [];
       reply('250 2.1.0 Ok');
+    } else if (verb === 'RSET') {
+      mail = '';
+      reply('250 2.0.0 Ok');
     } else if (verb === 'RCPT') {
       recipients.push(line);
       reply('250 2.1.5 Ok');

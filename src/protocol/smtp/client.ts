@@ -12,6 +12,7 @@ import {
   type MechanismName,
   parseErrorChallenge,
 } from '../sasl/mechanism.js';
+import { enhancedDetail } from './codes.js';
 import { printable, type Reply, replyText } from './reply.js';
 import type { ClientStage } from './states.js';
 
@@ -62,10 +63,18 @@ export class AuthRefused extends AppError {
    * status is no sign of a bad token, as sasl-xoauth2 judges (400 and 401 are; RFC 7628 says invalid_token).
    */
   get blamesToken(): boolean {
-    if (this.reply.code < 500) return false;
+    if (!isTokenRefusal(this.reply)) return false;
     const status = this.challenge?.status;
     return status === undefined || ['400', '401', 'invalid_token', 'invalid_request'].includes(status);
   }
+}
+
+/**
+ * Whether a reply, at AUTH or later, says that the token is not good: 530 and 535 (RFC 4954, 6), and Microsoft's
+ * `501 5.5.127 … Token will expire soon`.
+ */
+export function isTokenRefusal({ code, lines }: Reply): boolean {
+  return code === 530 || code === 535 || (code === 501 && enhancedDetail(lines[0] ?? '') === '5.127');
 }
 
 /** Up to the point where the TLS handshake begins (RFC 3207). What was offered so far is to be forgotten. */

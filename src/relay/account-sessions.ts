@@ -1,0 +1,183 @@
+/**
+ * The upstream sessions of one account: how many there may be, which are free, and what to do when the server
+ * refuses its token. Last in, first out: sessions that are not needed grow old and are closed.
+ */
+import type { SubmittingAccount } from '../accounts/account.js';
+import { type Clock, sleep } from '../core/clock.js';
+import type { Logger } from '../core/logger.js';
+import { AuthRefused } from '../protocol/smtp/client.js';
+import { enhancedDetail } from '../protocol/smtp/codes.js';
+import { replyText } from '../protocol/smtp/reply.js';
+import type { AccessToken, LiveAccount } from '../refresh/token-source.js';
+import type { Deadlines } from './deadlines.js';
+import { logIn } from './login.js';
+import { Turnstile } from './pacing.js';
+import { Patience } from './patience.js';
+import { type UpstreamOwner, UpstreamSession } from './upstream.js';
+
+/** Long enough for the next message of a burst, far below the idle limits of servers (RFC 5321: 5 minutes). */
+const idleMs = 60_000;
+/** A session is not reused this close to its token's end: Gmail cuts it there, perhaps in mid-message. */
+const expiryMarginMs = 30_000;
+
+export interface AccountSessionsOptions {
+  readonly clock: Clock;
+  readonly deadlines: Deadlines;
+  readonly logger: Logger;
+  readonly clientName: string;
+  readonly traceDialogue: boolean;
+  /** Aborted when the relay stops: attempts to open a session are given up. */
+  readonly signal: AbortSignal;
+}
+
+export class AccountSessions {
+  readonly account: SubmittingAccount;
+  readonly #options: AccountSessionsOptions;
+  readonly #turnstile: Turnstile;
+  readonly #patience: Patience;
+  readonly #idle: UpstreamSession[] = [];
+  readonly #leased = new Set<UpstreamSession>();
+  #opening = 0;
+  #closed = false;
+
+  constructor(account: SubmittingAccount, options: AccountSessionsOptions) {
+    this.account = account;
+    this.#options = options;
+    this.#turnstile = new Turnstile(account.provider.pace, options.clock);
+    this.#patience = new Patience(options.clock);
+  }
+
+  /** See UpstreamPool.acquire. */
+  async acquire(live: LiveAccount, fresh: boolean): Promise<UpstreamSession> {
+    const turn = this.#turnstile.enter();
+    if (turn !== undefined) await turn;
+    try {
+      const session = (fresh ? undefined : this.#takeIdle()) ?? (await this.#open(live));
+      this.#leased.add(session);
+      return session;
+    } catch (error) {
+      this.#turnstile.leave();
+      throw error;
+    }
+  }
+
+  /** See UpstreamPool.release. */
+  release(session: UpstreamSession, reset: boolean): void {
+    if (!session.isAlive) return;
+    session.owner = idleOwner(session);
+    if (!reset) return this.#keep(session);
+    session.command('rset', 'RSET\r\n', (reply) => {
+      if (reply.code === 250) this.#keep(session);
+      else session.destroy();
+    });
+  }
+
+  /** Those that are idle say good-bye; the others end, too, when they are released or the relay stops. */
+  close(): void {
+    this.#closed = true;
+    for (const session of [...this.#idle]) session.quit();
+    if (this.#options.signal.aborted) for (const session of [...this.#leased]) session.destroy();
+  }
+
+  #takeIdle(): UpstreamSession | undefined {
+    for (let session = this.#idle.pop(); session !== undefined; session = this.#idle.pop()) {
+      if (this.#isUsable(session)) return session;
+      session.quit();
+    }
+    return undefined;
+  }
+
+  #isUsable(session: UpstreamSession): boolean {
+    return session.token.expiresAt - expiryMarginMs > this.#options.clock.now();
+  }
+
+  #keep(session: UpstreamSession): void {
+    if (!session.isAlive) return;
+    if (this.#closed || !this.#isUsable(session)) return session.quit();
+    this.#idle.push(session);
+    session.idleUntil(this.#options.deadlines.in(idleMs));
+    if (this.#leased.delete(session)) this.#turnstile.leave();
+  }
+
+  #forget(session: UpstreamSession): void {
+    const index = this.#idle.indexOf(session);
+    if (index >= 0) this.#idle.splice(index, 1);
+    if (this.#leased.delete(session)) this.#turnstile.leave();
+  }
+
+  /** Signs in; a token that the server refuses is renewed once, and tried on a fresh connection. */
+  async #open(live: LiveAccount): Promise<UpstreamSession> {
+    const { tokens } = live;
+    const token = await tokens.accessToken();
+    const standing = this.#patience.refusalOf(token);
+    if (standing !== undefined) throw standing;
+    try {
+      return await this.#signIn(token);
+    } catch (error) {
+      if (!(error instanceof AuthRefused)) throw error;
+      const renewed = this.#mayRenew(error) ? await tokens.renew(token) : undefined;
+      if (renewed === undefined) throw this.#refused(token, error);
+      this.#options.logger.info(
+        { account: this.account.name, reply: replyText(error.reply) },
+        'token renewed: refused',
+      );
+      return this.#signIn(renewed).catch((again: unknown) => {
+        throw again instanceof AuthRefused ? this.#refused(renewed, again) : again;
+      });
+    }
+  }
+
+  #mayRenew({ blamesToken, reply }: AuthRefused): boolean {
+    const detail = enhancedDetail(reply.lines[0] ?? '');
+    return blamesToken && !this.account.provider.refusalsBeyondTokens.includes(detail ?? '');
+  }
+
+  #refused(token: AccessToken, error: AuthRefused): AuthRefused {
+    // A 4yz says that the server could not check, and nothing of the account.
+    if (error.reply.code >= 500) {
+      this.#patience.refused(token, error);
+      const { name } = this.account;
+      this.#options.logger.error(
+        { account: name, reply: replyText(error.reply) },
+        'the upstream refuses the account',
+      );
+    }
+    return error;
+  }
+
+  async #signIn(token: AccessToken): Promise<UpstreamSession> {
+    const { clientName, clock, deadlines, logger, signal, traceDialogue } = this.#options;
+    const { account } = this;
+    const delayMs = this.#turnstile.reserveLogin();
+    if (delayMs > 0) await sleep(clock, delayMs, signal);
+    this.#makeRoom();
+    const fields = { account: account.name, upstream: account.submission.smtp.host };
+    const dialogue = traceDialogue ? (line: string) => logger.trace(fields, line) : undefined;
+    this.#opening++;
+    try {
+      const login = await logIn({ account, token, clientName, clock, signal, dialogue });
+      this.#patience.accepted();
+      const onEnd = (ended: UpstreamSession) => this.#forget(ended);
+      return new UpstreamSession(login, { account, token, deadlines, dialogue, onEnd });
+    } finally {
+      this.#opening--;
+    }
+  }
+
+  /** A session that must be fresh takes the place of an idle one, never one more than the provider allows. */
+  #makeRoom(): void {
+    const { sessions } = this.account.provider.pace;
+    while (this.#idle.length > 0 && this.#idle.length + this.#leased.size + this.#opening >= sessions) {
+      this.#idle.shift()?.quit();
+    }
+  }
+}
+
+/** Between messages a session has nothing to say. */
+function idleOwner(session: UpstreamSession): UpstreamOwner {
+  return {
+    upstreamLost: () => undefined,
+    upstreamSpoke: () => session.destroy(),
+    upstreamDrained: () => undefined,
+  };
+}
