@@ -3,8 +3,9 @@
  * to stderr, which systemd and containers collect.
  */
 import pino from 'pino';
-import pretty from 'pino-pretty';
+import { systemClock } from '../core/clock.js';
 import type { LogLevel, Logger } from '../core/logger.js';
+import { LogDestination } from './log-destination.js';
 
 export type LogFormat = 'auto' | 'human' | 'json';
 
@@ -16,10 +17,12 @@ export interface DaemonLog extends Logger {
 const stderrDescriptor = 2;
 
 /** `auto` is human on a terminal and JSON otherwise. */
-export function createLog(level: LogLevel, format: LogFormat): DaemonLog {
+export async function createLog(level: LogLevel, format: LogFormat): Promise<DaemonLog> {
   const human = format === 'human' || (format === 'auto' && process.stderr.isTTY);
   if (human) {
     const colorize = process.stderr.isTTY && !process.env.NO_COLOR;
+    // Loaded for people only.
+    const { default: pretty } = await import('pino-pretty');
     const stream = pretty({
       destination: stderrDescriptor,
       sync: true,
@@ -29,23 +32,14 @@ export function createLog(level: LogLevel, format: LogFormat): DaemonLog {
     });
     return withFlush(pino({ level, base: undefined }, stream), () => undefined);
   }
-  // Collected while a write is under way, so that a slow reader of the log never holds up mail.
-  const stream = pino.destination({ dest: stderrDescriptor, sync: false });
-  // Whoever read the log is gone: mail goes on, and nobody is left to tell.
-  let readerGone = false;
-  stream.on('error', () => {
-    readerGone = true;
-    stream.destroy();
-  });
+  const destination = new LogDestination(stderrDescriptor, systemClock);
   const options = {
     level,
     base: undefined,
     timestamp: pino.stdTimeFunctions.isoTime,
     formatters: { level: (label: string) => ({ level: label }) },
   };
-  return withFlush(pino(options, stream), () => {
-    if (!readerGone) stream.flushSync();
-  });
+  return withFlush(pino(options, destination), () => destination.flushSync());
 }
 
 function withFlush(logger: pino.Logger, flush: () => void): DaemonLog {

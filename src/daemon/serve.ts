@@ -8,7 +8,6 @@ import type { Config, ListenAddress } from '../config/config.js';
 import { defaultTokenDirectories, saslPasswdFile } from '../config/paths.js';
 import { systemClock } from '../core/clock.js';
 import type { Logger } from '../core/logger.js';
-import { requestRefresh } from '../oauth/client.js';
 import { openRoster } from '../refresh/roster.js';
 import { Deadlines } from '../relay/deadlines.js';
 import { startRelay } from '../relay/listener.js';
@@ -33,7 +32,9 @@ export async function startDaemon(config: Config, logger: Logger): Promise<Daemo
     clock,
     random,
     logger,
-    requestRefresh,
+    // Loaded with the first refresh: the libraries behind it take a fifth of the memory at the start.
+    requestRefresh: async (client, refreshToken) =>
+      (await import('../oauth/client.js')).requestRefresh(client, refreshToken),
   });
   const traceDialogue = config.logLevel === 'trace';
   const deadlines = new Deadlines(clock);

@@ -223,7 +223,18 @@ export class ClientSession implements ConnectionUser {
   #ended(result: MessageResult, live: LiveAccount): void {
     this.#protocol.endAnswered();
     this.#transaction = undefined;
-    logMessage(this.#context.logger, { ...this.#senderFacts(live.account.name), ...result });
+    const { session, from, ms } = this.#senderFacts(live.account.name);
+    const { reply, recipients, octets, cause } = result;
+    logMessage(this.#context.logger, {
+      session,
+      account: live.account.name,
+      from,
+      recipients,
+      octets,
+      reply,
+      cause,
+      ms,
+    });
     this.#proceedSoon();
   }
 

@@ -16,7 +16,7 @@ export async function runServe(options: ServeOptions): Promise<number> {
   const loaded = await loadConfig({ configFile: options.configFile, env: process.env });
   const config =
     options.logLevel === undefined ? loaded.config : { ...loaded.config, logLevel: options.logLevel };
-  const log = createLog(config.logLevel, options.logFormat ?? 'auto');
+  const log = await createLog(config.logLevel, options.logFormat ?? 'auto');
   try {
     for (const warning of loaded.warnings) log.warn({ config: config.source }, warning);
     const stop = stopSignal();

@@ -10,7 +10,6 @@ const LF = 0x0a;
 const DOT = 0x2e;
 const NUL = 0x00;
 const endOctets = 3; // "." CR LF
-const dot = Buffer.from('.');
 const candidates = ['\n.', '\r.', '\0.'].map((text) => Buffer.from(text));
 const nothing: readonly Buffer[] = [];
 const empty = Buffer.alloc(0);
@@ -57,55 +56,109 @@ export class BodyScanner {
     const data = this.#held.length === 0 ? chunk : Buffer.concat([this.#held, chunk]);
     this.#held = empty;
     // Most chunks of most messages (base64, a line of text) hold no dot at all.
-    if (data.indexOf(DOT) < 0) return this.#finish(data, [data], data.length, data.length);
-    const next = candidates.map((needle) => data.indexOf(needle));
-    const pieces: Buffer[] = [];
-    let sent = 0;
-    for (let at = data[0] === DOT ? 0 : nearest(next); at >= 0; at = nearest(next)) {
+    if (data.indexOf(DOT) < 0) return this.#finish(data, data, data.length, data.length);
+    const found = candidates.map(() => unknown);
+    const out = new Outgoing(data);
+    for (let at = data[0] === DOT ? 0 : dotAfterNewline(data, 1, found); at >= 0;) {
+      // A dot-stuffed line, by far the most common case: nothing to decide.
+      if (at > 1 && data[at - 1] === LF && data[at - 2] === CR && data[at + 1]! > CR) {
+        at = dotAfterNewline(data, at + 2, found);
+        continue;
+      }
       const after = neighbourAfter(data, at + 1);
       if (after === undefined) {
-        pieces.push(data.subarray(sent, at));
         this.#held = data.subarray(at);
-        return this.#finish(data, pieces, at, at);
+        return this.#finish(data, out.upTo(at), at, at);
       }
       const verdict = verdicts[neighbourBefore(data, at, this.#before)][after];
       if (verdict === 'end') {
         const end = at + endOctets;
-        pieces.push(data.subarray(sent, end));
-        return { ...this.#finish(data, pieces, end, at), rest: data.subarray(end) };
+        const { pieces, octets } = this.#finish(data, out.upTo(end), end, at);
+        return { pieces, octets, rest: data.subarray(end) };
       }
       if (verdict === 'unsafe') this.#unsafe = true;
-      if (verdict === 'double') {
-        pieces.push(data.subarray(sent, at), dot);
-        sent = at;
-      }
-      for (const [index, needle] of candidates.entries()) {
-        if (next[index]! >= 0 && next[index]! < at) next[index] = data.indexOf(needle, at);
-      }
+      if (verdict === 'double') out.doubleDot(at);
+      at = dotAfterNewline(data, at + 1, found);
     }
-    pieces.push(sent === 0 ? data : data.subarray(sent));
-    return this.#finish(data, pieces, data.length, data.length);
+    return this.#finish(data, out.upTo(data.length), data.length, data.length);
   }
 
   /**
    * @param consumed octets of `data` that have been decided on
    * @param text the part of them in front of an end mark
    */
-  #finish(data: Buffer, pieces: Buffer[], consumed: number, text: number): BodyPart {
+  #finish(data: Buffer, out: Buffer, consumed: number, text: number): BodyPart {
     if (this.#refuseBareNewlines && hasBareNewline(data.subarray(0, text), this.#before)) this.#unsafe = true;
     this.#before = neighbourBefore(data, consumed, this.#before);
     if (this.#unsafe) return { pieces: nothing, octets: 0, rest: undefined };
-    // Many pieces mean many doubled dots; one copy is cheaper than many writes.
-    const out = pieces.length > 1 ? [Buffer.concat(pieces)] : pieces;
-    return { pieces: out, octets: out[0]!.length, rest: undefined };
+    return { pieces: [out], octets: out.length, rest: undefined };
   }
 }
 
-/** Position of the dot of the nearest candidate, or -1. */
-function nearest(next: readonly number[]): number {
+/** What goes out of a chunk: a part of the chunk itself, copied only once a dot must be doubled. */
+class Outgoing {
+  readonly #data: Buffer;
+  #copy: Buffer | undefined;
+  #copied = 0;
+  /** Octets of the chunk that are in the copy. */
+  #taken = 0;
+
+  constructor(data: Buffer) {
+    this.#data = data;
+  }
+
+  /** The dot at `position` goes out twice. */
+  doubleDot(position: number): void {
+    // Each octet could be a dot.
+    this.#copy ??= Buffer.allocUnsafe(this.#data.length * 2);
+    this.#copyTo(this.#copy, position);
+    this.#copy[this.#copied++] = DOT;
+  }
+
+  #copyTo(copy: Buffer, position: number): void {
+    const octets = position - this.#taken;
+    // A native call costs more than copying a short line by hand.
+    if (octets > 64) this.#data.copy(copy, this.#copied, this.#taken, position);
+    else
+      for (let index = 0; index < octets; index++)
+        copy[this.#copied + index] = this.#data[this.#taken + index]!;
+    this.#copied += octets;
+    this.#taken = position;
+  }
+
+  upTo(position: number): Buffer {
+    if (this.#copy === undefined)
+      return position === this.#data.length ? this.#data : this.#data.subarray(0, position);
+    this.#copyTo(this.#copy, position);
+    return this.#copy.subarray(0, this.#copied);
+  }
+}
+
+/** How far to look by hand before the native search, whose every call costs as much as some hundred octets. */
+const nearby = 128;
+const unknown = -2;
+
+/**
+ * The first dot at `from` or later that stands after CR, LF or NUL; -1 when there is none.
+ * @param found where the native search has found each candidate last, kept from call to call
+ */
+function dotAfterNewline(data: Buffer, from: number, found: number[]): number {
+  const near = Math.min(from + nearby, data.length);
+  for (let at = from; at < near; at++) {
+    if (data[at] !== DOT) continue;
+    const before = data[at - 1];
+    if (before === LF || before === CR || before === NUL) return at;
+  }
   let best = -1;
-  for (const found of next) if (found >= 0 && (best < 0 || found < best)) best = found;
-  return best < 0 ? -1 : best + 1;
+  for (let index = 0; index < candidates.length; index++) {
+    let position = found[index]!;
+    if (position === unknown || (position >= 0 && position + 1 < near)) {
+      position = data.indexOf(candidates[index]!, Math.max(0, near - 1));
+      found[index] = position;
+    }
+    if (position >= 0 && (best < 0 || position + 1 < best)) best = position + 1;
+  }
+  return best;
 }
 
 function neighbourBefore(data: Buffer, position: number, before: Neighbour): Neighbour {
