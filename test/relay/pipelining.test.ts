@@ -59,6 +59,19 @@ describe('a pipelined group', () => {
     expect((await submit(client)).at(-1)).toBe('250 2.0.0 Ok: queued');
   });
 
+  it('that begins anew does not suffer from the late refusal of what it gave up', async () => {
+    const { upstream, relay } = await oneAccount();
+    upstream.script = (event) => (event.endsWith('SIZE=1') ? '550 5.7.1 not that one\r\n' : undefined);
+    const client = await greetedClient(relay.port);
+    client.send(`${mail.trimEnd()} SIZE=1\r\nRSET\r\n${envelope}`);
+    expect((await replies(client, 5)).map((reply) => reply.slice(0, 3))).toEqual([
+      ...['550', '250', '250', '250', '354'],
+    ]);
+    client.send(message);
+    expect(await client.reply()).toBe('250 2.0.0 Ok: queued');
+    expect(upstream.messages[0]?.recipients).toHaveLength(1);
+  });
+
   it('behind a refused MAIL is answered with that refusal, even where the upstream accepts recipients', async () => {
     const { upstream, relay } = await oneAccount();
     upstream.script = (event) => (event.startsWith('MAIL') ? '550 5.7.1 not you\r\n' : undefined);

@@ -1,53 +1,7 @@
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { AppError } from '../../src/core/errors.js';
-import {
-  endClients,
-  greetedClient,
-  type RelayUnderTest,
-  startTestRelay,
-  TestClient,
-  testAccount,
-} from '../support/relay-under-test.js';
-import {
-  type ScriptedUpstream,
-  startScriptedUpstream,
-  type UpstreamOptions,
-} from '../support/scripted-upstream.js';
-
-const closers: (() => Promise<void>)[] = [];
-afterEach(async () => {
-  endClients();
-  for (const close of closers.splice(0).toReversed()) await close();
-});
-
-async function upstreamWith(options?: UpstreamOptions): Promise<ScriptedUpstream> {
-  const upstream = await startScriptedUpstream(options);
-  closers.push(() => upstream.close());
-  return upstream;
-}
-
-async function relayWith(...args: Parameters<typeof startTestRelay>): Promise<RelayUnderTest> {
-  const relay = await startTestRelay(...args);
-  closers.push(() => relay.close());
-  return relay;
-}
-
-async function oneAccount(options?: UpstreamOptions) {
-  const upstream = await upstreamWith(options);
-  const account = testAccount('a@example.org', upstream.port);
-  const relay = await relayWith([account]);
-  return { upstream, account, relay };
-}
-
-const envelope = 'MAIL FROM:<a@example.org>\r\nRCPT TO:<x@example.net>\r\nDATA\r\n';
-const message = 'Subject: hi\r\n\r\n..dotted\r\n\xe4 8-bit\r\n.\r\n';
-
-async function submit(client: TestClient, text = message): Promise<string[]> {
-  client.send(envelope);
-  const replies = [await client.reply(), await client.reply(), await client.reply()];
-  client.send(text);
-  return [...replies, await client.reply()];
-}
+import { greetedClient, startTestRelay, TestClient, testAccount } from '../support/relay-under-test.js';
+import { envelope, message, oneAccount, relayWith, submit, upstreamWith } from './scene.js';
 
 describe('a message', () => {
   it('reaches the upstream octet for octet, and its answers reach the client', async () => {
@@ -349,6 +303,21 @@ describe('a sender without an account', () => {
 });
 
 describe('connection trouble', () => {
+  it('of one account does not hold up the mail of another', async () => {
+    const [silent, good] = [await upstreamWith({ script: () => 'silence' }), await upstreamWith()];
+    const relay = await relayWith([
+      testAccount('stuck@example.org', silent.port),
+      testAccount('a@example.org', good.port),
+    ]);
+    const waiting = await greetedClient(relay.port);
+    waiting.send('MAIL FROM:<stuck@example.org>\r\n');
+    await expect.poll(() => silent.connections).toBe(1);
+    expect((await submit(await greetedClient(relay.port))).at(-1)).toBe('250 2.0.0 Ok: queued');
+    expect(waiting.received).toBe('');
+    waiting.end();
+    silent.reset();
+  });
+
   it('is answered 451 4.4.1 when nothing listens', async () => {
     const upstream = await upstreamWith();
     const relay = await relayWith([testAccount('a@example.org', upstream.port)]);
@@ -434,6 +403,15 @@ describe('the relay itself', () => {
     const client = await TestClient.connect(relay.port, 'EHLO x\r\nMAIL FROM:<a@example.org>\r\n');
     expect(await client.rest()).toEqual([]);
     expect(relay.log.at(-1)?.message).toContain('before the greeting');
+  });
+
+  it('takes command lines of 2,048 octets, refuses longer ones, and goes on after them', async () => {
+    const { relay } = await oneAccount();
+    const client = await greetedClient(relay.port);
+    expect(await client.say(`NOOP ${'x'.repeat(2041)}`)).toMatch(/^250 /);
+    for (const length of [2042, 5000, 300_000])
+      expect(await client.say(`NOOP ${'x'.repeat(length)}`)).toBe('500 5.5.2 Line too long');
+    expect((await submit(client)).at(-1)).toBe('250 2.0.0 Ok: queued');
   });
 
   it('ends the connection after twenty errors', async () => {
