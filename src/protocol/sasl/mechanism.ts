@@ -3,8 +3,6 @@
  * server's error challenge, which must be given before the server says its final word (RFC 4954, 4).
  */
 import type { Secret } from '../../core/secret.js';
-import { oauthbearer } from './oauthbearer.js';
-import { xoauth2 } from './xoauth2.js';
 
 export interface Credentials {
   readonly user: string;
@@ -21,40 +19,4 @@ export interface Mechanism {
   response(credentials: Credentials): string;
   /** Answers an error challenge; base64, possibly empty. */
   readonly errorAnswer: string;
-}
-
-export const mechanisms = { xoauth2, oauthbearer } as const;
-
-/** As configuration spells it. */
-export type MechanismName = keyof typeof mechanisms;
-
-/**
- * XOAUTH2 where a server offers both, since that is what Gmail and Exchange have longest; `wanted` decides
- * otherwise. Undefined when the server does not offer it.
- */
-export function chooseMechanism(offered: ReadonlySet<string>, wanted?: MechanismName): Mechanism | undefined {
-  const choices = wanted === undefined ? [xoauth2, oauthbearer] : [mechanisms[wanted]];
-  return choices.find((mechanism) => offered.has(mechanism.keyword));
-}
-
-/** What a server says in its error challenge (RFC 7628, 3.2.2; Google's `status` is an HTTP status). */
-export interface ErrorChallenge {
-  readonly status: string | undefined;
-  /** The challenge as text, for the log. */
-  readonly text: string;
-}
-
-export function parseErrorChallenge(base64: string): ErrorChallenge {
-  const text = Buffer.from(base64, 'base64').toString('utf8').slice(0, 500);
-  try {
-    const parsed: unknown = JSON.parse(text);
-    const status =
-      typeof parsed === 'object' && parsed !== null && 'status' in parsed ? parsed.status : undefined;
-    return {
-      status: typeof status === 'string' || typeof status === 'number' ? `${status}` : undefined,
-      text,
-    };
-  } catch {
-    return { status: undefined, text };
-  }
 }

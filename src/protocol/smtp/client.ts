@@ -4,14 +4,9 @@
  * runs them owns the socket and the time.
  */
 import { AppError } from '../../core/errors.js';
-import {
-  chooseMechanism,
-  type Credentials,
-  type ErrorChallenge,
-  type Mechanism,
-  type MechanismName,
-  parseErrorChallenge,
-} from '../sasl/mechanism.js';
+import { type ErrorChallenge, parseErrorChallenge } from '../sasl/challenge.js';
+import { chooseMechanism, type MechanismName } from '../sasl/choose.js';
+import type { Credentials, Mechanism } from '../sasl/mechanism.js';
 import { enhancedDetail } from './codes.js';
 import { printable, type Reply, replyText } from './reply.js';
 import type { ClientStage } from './states.js';

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { AppError } from '../../../src/core/errors.js';
 import { Secret } from '../../../src/core/secret.js';
-import { mechanisms } from '../../../src/protocol/sasl/mechanism.js';
+import { mechanisms } from '../../../src/protocol/sasl/choose.js';
 import {
   AuthRefused,
   type Conversation,
