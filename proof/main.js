@@ -56,3 +56,9 @@ async function prove() {
 const report = await prove();
 process.stdout.write(report === undefined ? usage : formatReport(report));
 process.exitCode = report?.faults.length === 0 ? 0 : 1;
+
+// With everything stopped the process ends by itself, unless something was left running.
+setTimeout(() => {
+  process.stdout.write(`FAULT: this is still running: ${process.getActiveResourcesInfo().join(', ')}\n`);
+  process.exit(1);
+}, 10_000).unref();

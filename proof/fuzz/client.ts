@@ -25,6 +25,8 @@ export function checkReplies(input: string, random: Random): string | undefined 
     const inPieces = readAll(chunks);
     if (JSON.stringify(whole) !== JSON.stringify(inPieces))
       return `it depends on the cuts: ${JSON.stringify(chunks)}`;
+    const lines = whole.replies.reduce((sum, reply) => sum + reply.lines.length, 0);
+    if (lines > input.split('\r\n').length - 1) return 'a line was believed that did not end in CR LF';
     for (const reply of whole.replies) {
       const [again] = readAll([formatReply(reply)]).replies;
       if (JSON.stringify(again) !== JSON.stringify(reply)) return `${JSON.stringify(reply)} does not survive`;

@@ -67,6 +67,12 @@ const mutations: readonly Mutation[] = [
     const piece = text.slice(at, at + random.between(1, 40));
     return replace(text, at, 0, piece.repeat(random.between(1, 4)));
   },
+  /** Repeat a line more often than anybody would listen to. */
+  (text, random) => {
+    const start = text.lastIndexOf('\n', random.below(text.length + 1)) + 1;
+    const line = text.slice(start, start + 40).split('\n')[0];
+    return replace(text, start, 0, `${line}\n`.repeat(random.between(50, 150)));
+  },
   /** Go on with another dialogue. */
   (text, random, corpus) => {
     const other = random.pick(corpus);

@@ -33,8 +33,11 @@ class Broken extends Error {}
 function converse(chunks: readonly string[], refuseBareNewlines: boolean): string[] {
   const protocol = new ServerProtocol({ refuseBareNewlines });
   const seen: string[] = [];
-  const mostSteps = 2 * chunks.join('').length + chunks.length;
+  const input = chunks.join('');
+  const mostSteps = 2 * input.length + chunks.length;
+  const mostCommands = input.split('\r\n').length - 1;
   let steps = 0;
+  let commands = 0;
   let body = '';
   for (const chunk of chunks) {
     protocol.receive(Buffer.from(chunk, 'latin1'));
@@ -43,6 +46,8 @@ function converse(chunks: readonly string[], refuseBareNewlines: boolean): strin
       if (event.verb === 'foreign') return [...seen, event.verb];
       if (event.verb !== 'body') {
         seen.push(describe(event));
+        if (event.verb !== 'fault' && ++commands > mostCommands)
+          throw new Broken('a line was obeyed that did not end in CR LF');
         const refuses = seen.length % 5 === 0;
         if (event.verb === 'DATA') protocol.dataAnswered(!refuses);
         if (event.verb === 'MAIL' && refuses) protocol.transactionOver();
