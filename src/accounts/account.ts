@@ -2,20 +2,14 @@
  * An account: one mailbox that mail is submitted as, with every setting resolved. Precedence, field by field:
  * token file, then `accounts`, then `providers`, then the top level of the configuration, then the preset.
  */
+import type { ClientSettings } from '../config/config.js';
 import { AppError } from '../core/errors.js';
 import type { Secret } from '../core/secret.js';
 import type { MechanismName, Provider, SmtpHost } from '../providers/provider.js';
 
 /** What a token file says beside its tokens; each overrides the configuration, even when empty. */
-export interface TokenFileOverrides {
+export interface TokenFileOverrides extends ClientSettings {
   readonly user?: string | undefined;
-  readonly clientId?: string | undefined;
-  readonly clientSecret?: Secret | undefined;
-  readonly tokenEndpoint?: string | undefined;
-  readonly refreshWindowSeconds?: number | undefined;
-  readonly proxy?: string | undefined;
-  readonly caBundleFile?: string | undefined;
-  readonly caCertsDir?: string | undefined;
 }
 
 /** What is needed to talk to a token endpoint. */

@@ -93,7 +93,6 @@ export function createUi(streams: UiStreams, env: NodeJS.ProcessEnv): Ui {
 
 /** Control characters but tab and line feed as `?`: an escape sequence could rewrite what the terminal shows. */
 export function printable(text: string): string {
-  // oxlint-disable-next-line no-control-regex
   return text.replace(/[\x00-\x08\x0b-\x1f\x7f-\x9f]/g, '?');
 }
 

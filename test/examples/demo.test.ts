@@ -89,7 +89,6 @@ describe('the demo', () => {
     const lines = output.split('\n');
     expect(lines.filter((line) => line.length > 80)).toEqual([]);
     expect(lines.length).toBeLessThan(105);
-    // oxlint-disable-next-line no-control-regex
     expect(output).not.toMatch(/[\x00-\x09\x0b-\x1f]/);
   });
 });
