@@ -83,24 +83,24 @@ export class SinkSession {
     this.#socket.pause();
     await this.#perform(act, '');
     this.#socket.resume();
-    let searched = 0;
-    for (let end = this.#messageEnd(0); ; end = this.#messageEnd(searched)) {
-      // What was said in mid-message, or how the session was left there, was said about all of it.
-      const hasRefused = act.kind !== 'behave' && act.kind !== 'wait';
-      if (end !== undefined) {
-        const data = this.#take(end);
-        if (!hasRefused) await this.#judge(data);
-        else this.#note(data, 'refused');
-        break;
-      }
-      searched = Math.max(0, this.#input.length - endMark.length);
-      if (!(await this.#more())) {
-        this.#note(this.#take(this.#input.length), 'cut');
-        break;
-      }
-    }
+    const data = await this.#data();
+    // What was said in mid-message, or how the session was left there, was said about all of it.
+    if (data === undefined) this.#note(this.#take(this.#input.length), 'cut');
+    else if (!isAcceptance(act)) this.#note(data, 'refused');
+    else await this.#judge(data);
     this.#mail = '';
     this.#recipients = [];
+  }
+
+  /** The message with its end mark; undefined when the connection ends first. */
+  async #data(): Promise<string | undefined> {
+    for (let searched = 0; ;) {
+      if (this.#input.startsWith('.\r\n')) return this.#take('.\r\n'.length);
+      const mark = this.#input.indexOf(endMark, searched);
+      if (mark >= 0) return this.#take(mark + endMark.length);
+      searched = Math.max(0, this.#input.length - endMark.length);
+      if (!(await this.#more())) return undefined;
+    }
   }
 
   async #judge(data: string): Promise<void> {
@@ -109,7 +109,7 @@ export class SinkSession {
     if (act.kind === 'drop') message.answer = 'withheld';
     else if (message.outcome === 'accepted') message.answer = 'owed';
     await this.#perform(act, `250 2.0.0 Ok: queued as ${message.id}\r\n`);
-    if (message.answer !== 'owed' || (this.#over && act.kind !== 'say')) return;
+    if (message.answer !== 'owed' || this.#over) return;
     message.answer = 'given';
     const idle = this.#mood('idle');
     if (idle.kind === 'behave') return;
@@ -176,12 +176,6 @@ export class SinkSession {
     this.#end();
     if (how === 'reset') this.#socket.resetAndDestroy();
     else this.#socket.end();
-  }
-
-  #messageEnd(from: number): number | undefined {
-    if (this.#input.startsWith('.\r\n')) return 3;
-    const mark = this.#input.indexOf(endMark, from);
-    return mark < 0 ? undefined : mark + endMark.length;
   }
 
   async #line(): Promise<string | undefined> {
