@@ -172,7 +172,9 @@ export class SinkSession {
     return text;
   }
 
+  /** Once: a reset in the middle of a shutdown would leave the socket open for good. */
   #leave(how: 'reset' | 'close'): void {
+    if (this.#over) return;
     this.#end();
     if (how === 'reset') this.#socket.resetAndDestroy();
     else this.#socket.end();
