@@ -5,6 +5,7 @@
 import type { LogLevel } from '../core/logger.js';
 import type { Secret } from '../core/secret.js';
 import type { MechanismName, Pace, SmtpHost } from '../providers/provider.js';
+import type { RelayLimits } from './limits.js';
 
 /** What the top level, a provider entry, an account and (in part) a token file can all say. */
 export interface ClientSettings {
@@ -67,4 +68,5 @@ export interface RelaySettings {
   readonly unknownSender: 'defer' | 'reject';
   /** Whether bare CR or LF only loses its power to end a message, or is refused altogether. */
   readonly bareNewlines: 'defuse' | 'reject';
+  readonly limits: RelayLimits;
 }

@@ -6,6 +6,7 @@ import { AppError } from '../core/errors.js';
 import type { LogLevel } from '../core/logger.js';
 import { type Pace, presets } from '../providers/index.js';
 import type { AccountSettings, ClientSettings, Config, ProviderSettings } from './config.js';
+import type { RelayLimits } from './limits.js';
 import { nearest } from './nearest.js';
 import { checkShape, type Path, type RawAccount, type RawConfig, type RawProvider } from './schema.js';
 import { isAddress } from './values.js';
@@ -75,7 +76,23 @@ function toConfig(raw: RawConfig, source: string | undefined): Config {
       listen: raw.relay.listen,
       unknownSender: raw.relay.unknown_sender,
       bareNewlines: raw.relay.bare_newlines,
+      limits: relayLimits(raw.relay.limits),
     },
+  };
+}
+
+function relayLimits(raw: RawConfig['relay']['limits']): RelayLimits {
+  return {
+    connections: raw.connections,
+    connectionsPerAddress: raw.connections_per_address,
+    messagesPerSession: raw.messages_per_session,
+    recipientsPerMessage: raw.recipients_per_message,
+    messageOctets: raw.message_size ?? Infinity,
+    errorsPerSession: raw.errors_per_session,
+    greetingSeconds: raw.greeting_timeout,
+    commandSeconds: raw.command_timeout,
+    dataSeconds: raw.data_timeout,
+    transactionSeconds: raw.transaction_timeout,
   };
 }
 

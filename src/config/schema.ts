@@ -4,7 +4,9 @@
  * claimed twice, is parse.ts's. Unknown keys are told apart from errors: a typo must be named, not fatal.
  */
 import { z } from 'zod';
+import { formatDuration } from '../core/duration.js';
 import { Secret } from '../core/secret.js';
+import { defaultLimits } from './limits.js';
 import {
   durationExpected,
   isLoopbackHost,
@@ -17,6 +19,7 @@ import {
   parseRefreshWindow,
   parseSender,
   parseSwitch,
+  parseTimeout,
 } from './values.js';
 
 /** sasl-xoauth2.conf may give any value as a string, a number or a boolean. */
@@ -175,6 +178,34 @@ const accountShape = {
     .describe("Absolute path of the token file, when it is not in `token_dir` under the account's name."),
 };
 
+const timeout = (seconds: number) =>
+  read(scalar(durationExpected), parseTimeout).prefault(formatDuration(seconds));
+
+const limitsShape = {
+  connections: count.default(defaultLimits.connections).describe('Connections at once.'),
+  connections_per_address: count
+    .default(defaultLimits.connectionsPerAddress)
+    .describe('Connections at once from one address.'),
+  messages_per_session: count
+    .default(defaultLimits.messagesPerSession)
+    .describe('Messages, or attempts at one, on one connection.'),
+  recipients_per_message: count
+    .default(defaultLimits.recipientsPerMessage)
+    .describe('Recipients of one message, refused ones too.'),
+  message_size: count
+    .optional()
+    .describe("Octets of one message. By default the upstream server's own limit alone counts."),
+  errors_per_session: count
+    .default(defaultLimits.errorsPerSession)
+    .describe('Commands on one connection that are unknown, malformed or out of order.'),
+  greeting_timeout: timeout(defaultLimits.greetingSeconds).describe('From the connection to EHLO.'),
+  command_timeout: timeout(defaultLimits.commandSeconds).describe('Silence where a command is due.'),
+  data_timeout: timeout(defaultLimits.dataSeconds).describe('Silence in the middle of a message.'),
+  transaction_timeout: timeout(defaultLimits.transactionSeconds).describe(
+    'From MAIL to the end of the message, however busy the client is.',
+  ),
+};
+
 const relayShape = {
   listen: oneOrMore(parseListenAddress)
     .optional()
@@ -187,6 +218,7 @@ const relayShape = {
   bare_newlines: oneOf('defuse', 'reject')
     .default('defuse')
     .describe('Whether a bare CR or LF only loses its power to end a message, or is refused.'),
+  limits: section(limitsShape).prefault({}).describe('What one client may do.'),
 };
 
 type TrustSources = { ca_bundle_file?: string | undefined; ca_certs_dir?: string | undefined };
@@ -269,7 +301,7 @@ export function checkShape(json: unknown): Checked {
 
 function shapeAt(path: Path): object {
   if (path.length === 3) return smtpShape;
-  if (path[0] === 'relay') return relayShape;
+  if (path[0] === 'relay') return path.length === 2 ? limitsShape : relayShape;
   if (path[0] === 'providers') return providerShape;
   return path[0] === 'accounts' ? accountShape : rootShape;
 }

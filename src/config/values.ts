@@ -74,6 +74,12 @@ export function parseRefreshWindow(value: string | number | boolean): Parsed<num
   return { value: seconds === 0 ? undefined : seconds };
 }
 
+/** How long something may take. Seconds, at least one: none at all would end everything at once. */
+export function parseTimeout(value: string | number | boolean): Parsed<number> {
+  const seconds = typeof value === 'boolean' ? undefined : parseDurationSeconds(value);
+  return seconds === undefined || seconds < 1 ? { problem: durationExpected } : { value: seconds };
+}
+
 /** The switches of sasl-xoauth2.conf, and its words when one is wrong. */
 export function parseSwitch(value: string | number | boolean): Parsed<boolean> {
   const word = String(value).toLowerCase();

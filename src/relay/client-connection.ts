@@ -1,15 +1,14 @@
 /**
  * A client's socket, and what has nothing to do with mail: the look before the greeting, replies in order, the
- * pause of a client that must wait, five minutes of silence, and how a connection ends. What the octets mean
+ * pause of a client that must wait, the end of its time, and how a connection ends. What the octets mean
  * is its user's business.
  */
 import type { Socket } from 'node:net';
 import { makeReply, type Reply } from '../protocol/smtp/reply.js';
+import type { ClientTime } from './client-time.js';
 import type { Deadlines, Expiring } from './deadlines.js';
 import { ReplyQueue, type Respond } from './reply-queue.js';
 
-/** RFC 5321, 4.5.3.2.7: a server waits at least five minutes for the next command. */
-const silenceMs = 5 * 60_000;
 /** For the client to read our last words. */
 const closeMs = 10_000;
 /** What a client may send ahead of our replies before it has to read them. */
@@ -26,6 +25,7 @@ export interface ConnectionUser {
 
 export interface ConnectionOptions {
   readonly deadlines: Deadlines;
+  readonly time: ClientTime;
   readonly greeting: Reply;
   /** Tells why a client was thrown out. */
   readonly expelled: (why: string) => void;
@@ -52,7 +52,7 @@ export class ClientConnection implements Expiring {
     this.#options = options;
     this.#user = user;
     this.#replies = new ReplyQueue((text) => this.#write(text));
-    this.deadlineAt = options.deadlines.in(silenceMs);
+    this.deadlineAt = options.time.next();
     options.deadlines.watch(this);
     socket.on('data', (chunk) => this.#receive(chunk));
     socket.on('drain', () => user.proceed());
@@ -125,8 +125,8 @@ export class ClientConnection implements Expiring {
   expire(): void {
     if (this.#closing) this.destroy();
     // It is the upstream that is slow, not the client; the upstream's own time-outs hold.
-    else if (this.#replies.pending > 0) this.deadlineAt = this.#options.deadlines.in(silenceMs);
-    else this.goodbye('4.2', 'Five minutes of silence, closing the connection');
+    else if (this.#replies.pending > 0) this.deadlineAt = this.#options.time.next();
+    else this.goodbye('4.2', this.#options.time.verdict);
   }
 
   #greet(): void {
@@ -139,7 +139,7 @@ export class ClientConnection implements Expiring {
     if (!this.#greeted) return this.expel('spoke before the greeting');
     // A client that talks on after our good-bye gains no time by it.
     if (!this.isOpen) return;
-    this.deadlineAt = this.#options.deadlines.in(silenceMs);
+    this.deadlineAt = this.#options.time.next();
     this.#user.receive(chunk);
   }
 
@@ -147,7 +147,7 @@ export class ClientConnection implements Expiring {
     if (this.#options.trace !== undefined)
       for (const line of text.trimEnd().split('\r\n')) this.#options.trace(`S: ${line}`);
     if (this.#socket.writable) this.#socket.write(text, 'latin1');
-    this.deadlineAt = this.#options.deadlines.in(silenceMs);
+    this.deadlineAt = this.#options.time.next();
     if (!this.#leaving) queueMicrotask(() => this.#user.proceed());
     else if (this.#replies.pending === 0) this.#close();
   }

@@ -10,6 +10,8 @@ import {
 } from '../protocol/smtp/command.js';
 import type { Extensions } from '../protocol/smtp/client.js';
 import { makeReply, type Reply } from '../protocol/smtp/reply.js';
+import { tooLarge } from './limits.js';
+import { sizeOffered } from './message-size.js';
 
 /** SIZE without a number makes no promise (RFC 1870, 4): the upstreams' limits differ. */
 const offered = ['PIPELINING', 'SIZE', '8BITMIME', 'SMTPUTF8', 'ENHANCEDSTATUSCODES'] as const;
@@ -57,6 +59,12 @@ export function refuseParameters(command: PathCommand): Reply | undefined {
   return odd && makeReply(555, '5.4', `The ${command.verb} parameter ${odd.keyword} is not offered here`);
 }
 
+/** The refusal of a message that says it is too large (RFC 1870, 6.1), or undefined. */
+export function refuseSize({ parameters }: PathCommand, mostOctets: number): Reply | undefined {
+  const size = parameters.find(({ keyword }) => keyword === 'SIZE');
+  return Number(size?.value) > mostOctets ? tooLarge(mostOctets) : undefined;
+}
+
 /** The line for this upstream, or the reply of the extension's RFC where the upstream cannot do it. */
 export function commandFor(command: PathCommand, extensions: Extensions): string | Reply {
   const kept: Parameter[] = [];
@@ -66,9 +74,12 @@ export function commandFor(command: PathCommand, extensions: Extensions): string
       // Who submitted the message to us is nothing that the upstream would trust (RFC 4954, 5).
       case 'AUTH':
         break;
-      case 'SIZE':
+      case 'SIZE': {
+        const mostOctets = sizeOffered(extensions) ?? Infinity;
+        if (Number(value) > mostOctets) return tooLarge(mostOctets);
         if (extensions.has('SIZE')) kept.push(parameter);
         break;
+      }
       case 'BODY':
         if (extensions.has('8BITMIME')) kept.push(parameter);
         else if (value?.toUpperCase() !== '7BIT') {

@@ -1,14 +1,19 @@
 /**
- * The relay's ports: loopback only, a session for each connection. `close` stops accepting, lets messages in
+ * The relay's ports: loopback only, a session for each connection that the limits allow. `close` stops accepting, lets messages in
  * flight finish, and cuts what is left after a while.
  */
 import { randomBytes } from 'node:crypto';
 import { createServer, type Server } from 'node:net';
 import { AppError, describeCause, systemErrorCode } from '../core/errors.js';
 import type { ListenAddress } from '../config/config.js';
+import { ConnectionGate, turnAway } from './connection-gate.js';
+import { FloodLog } from './flood-log.js';
+import { logLimit } from './limits.js';
 import { ClientSession, type SessionContext } from './session.js';
 
 const defaultPort = 2525;
+/** Connections that the kernel may hold ready; where it drops one, its client waits for seconds. */
+const backlog = 4096;
 /** How long a message in flight may take after a request to stop. */
 const drainMs = 30_000;
 
@@ -18,16 +23,28 @@ export interface Relay {
   close(): Promise<void>;
 }
 
+export type RelayOptions = Omit<SessionContext, 'floodLog'>;
+
 /** Throws AppError listen-failed; nothing is left open then. */
-export async function startRelay(context: SessionContext): Promise<Relay> {
+export async function startRelay(options: RelayOptions): Promise<Relay> {
+  const floodLog = new FloodLog(options.clock, options.logger);
+  const context: SessionContext = { ...options, floodLog };
+  const gate = new ConnectionGate(context.settings.limits);
   const sessions = new Set<ClientSession>();
   const servers: Server[] = [];
   let onEmpty: (() => void) | undefined;
   const open = async (address: ListenAddress) => {
     const server = createServer({ noDelay: true, allowHalfOpen: true }, (socket) => {
+      const peer = socket.remoteAddress ?? '';
+      const refusal = gate.enter(peer);
+      if (refusal !== undefined) {
+        logLimit(floodLog, refusal, { peer });
+        return turnAway(socket, refusal);
+      }
       const id = randomBytes(3).toString('hex');
       const session = new ClientSession(socket, id, context, () => {
         sessions.delete(session);
+        gate.leave(peer);
         if (sessions.size === 0) onEmpty?.();
       });
       sessions.add(session);
@@ -35,7 +52,7 @@ export async function startRelay(context: SessionContext): Promise<Relay> {
     await listen(server, address);
     // Such as EMFILE: one client is turned away, and an error that nobody listens to would end the process.
     server.on('error', (error) =>
-      context.logger.error({ cause: describeCause(error) }, 'a connection could not be accepted'),
+      floodLog.log('error', { cause: describeCause(error) }, 'a connection could not be accepted'),
     );
     servers.push(server);
   };
@@ -56,6 +73,7 @@ export async function startRelay(context: SessionContext): Promise<Relay> {
     close: async () => {
       for (const server of servers) server.close();
       for (const session of sessions) session.shutDown();
+      floodLog.close();
       if (sessions.size === 0) return;
       await new Promise<void>((resolve) => {
         const timer = context.clock.setTimer(drainMs, resolve);
@@ -80,7 +98,7 @@ function listen(server: Server, { host, port }: ListenAddress): Promise<void> {
       );
     };
     server.once('error', fail);
-    server.listen({ host, port, ipv6Only: host.includes(':') }, () => {
+    server.listen({ host, port, backlog, ipv6Only: host.includes(':') }, () => {
       server.off('error', fail);
       resolve();
     });

@@ -12,6 +12,14 @@ export interface SenderFacts {
   readonly ms: number;
 }
 
+/** What became of a message that was begun. */
+export interface MessageResult {
+  readonly reply: Reply;
+  readonly recipients: number;
+  readonly octets: number;
+  readonly cause: AppError | undefined;
+}
+
 export interface MessageFacts extends SenderFacts {
   /** Recipients that the upstream accepted. */
   readonly recipients?: number;

@@ -19,15 +19,17 @@ import type { Reply } from '../protocol/smtp/reply.js';
 import { type BodyEvent, ServerProtocol } from '../protocol/smtp/server.js';
 import type { AccountDirectory, LiveAccount } from '../refresh/token-source.js';
 import { ClientConnection, type ConnectionUser } from './client-connection.js';
+import { ClientTime } from './client-time.js';
 import type { Deadlines } from './deadlines.js';
-import { greetingReply, ownReply, refuseParameters } from './extensions.js';
-import { logCutOff, logMessage, type SenderFacts } from './message-log.js';
+import { greetingReply, ownReply, refuseParameters, refuseSize } from './extensions.js';
+import type { FloodLog } from './flood-log.js';
+import { logLimit, SessionTally, tooManyErrors } from './limits.js';
+import { logCutOff, logMessage, type MessageResult, type SenderFacts } from './message-log.js';
 import { replyForFailure, replyForUnknownSender } from './policy.js';
 import type { UpstreamPool } from './pool.js';
 import type { Respond } from './reply-queue.js';
-import { type MessageResult, Transaction } from './transaction.js';
+import { Transaction } from './transaction.js';
 
-const mostErrors = 20;
 /** What a client may send ahead while it has to wait. */
 const mostPendingOctets = 256 * 1024;
 
@@ -41,6 +43,7 @@ export interface SessionContext {
   /** Our name in the greeting. */
   readonly hostname: string;
   readonly traceDialogue: boolean;
+  readonly floodLog: FloodLog;
 }
 
 export class ClientSession implements ConnectionUser {
@@ -50,12 +53,13 @@ export class ClientSession implements ConnectionUser {
   readonly #trace: ((line: string) => void) | undefined;
   readonly #connection: ClientConnection;
   readonly #protocol: ServerProtocol;
+  readonly #tally: SessionTally;
+  readonly #time: ClientTime;
   #transaction: Transaction | undefined;
   /** Answers RCPT and DATA that come after a transaction was refused. */
   #refusal: Reply | undefined;
   #startedAt = 0;
   #sender = '';
-  #errors = 0;
   #inputEnded = false;
   #shuttingDown = false;
 
@@ -66,9 +70,12 @@ export class ClientSession implements ConnectionUser {
     this.#onClose = onClose;
     this.#trace = traceDialogue ? (line) => logger.trace({ session: id }, line) : undefined;
     this.#protocol = new ServerProtocol({ refuseBareNewlines: settings.bareNewlines === 'reject' });
+    this.#tally = new SessionTally(settings.limits);
+    this.#time = new ClientTime(settings.limits, deadlines);
     const peer = socket.remoteAddress;
     this.#connection = new ClientConnection(socket, this, {
       deadlines,
+      time: this.#time,
       greeting: greetingReply(hostname),
       expelled: (why) => logger.warn({ session: id, peer }, `client ${why}: disconnected`),
       trace: this.#trace,
@@ -137,6 +144,8 @@ export class ClientSession implements ConnectionUser {
       case 'RCPT': {
         const refusal = refuseParameters(command);
         if (refusal !== undefined) return this.#countError(respond, refusal);
+        const tooMany = this.#tally.rcpt();
+        if (tooMany !== undefined) return this.#atLimit(respond, tooMany);
         return this.#transaction?.command(command, respond);
       }
       case 'DATA':
@@ -145,6 +154,7 @@ export class ClientSession implements ConnectionUser {
       case 'HELO':
       case 'RSET':
         this.#reset();
+        if (this.#protocol.state !== 'connected') this.#time.free();
         break;
       case 'QUIT':
       case 'NOOP':
@@ -159,10 +169,17 @@ export class ClientSession implements ConnectionUser {
 
   #mail(command: PathCommand, respond: Respond): void {
     this.#refusal = undefined;
+    const tooMany = this.#tally.mail();
+    if (tooMany !== undefined) {
+      this.#atLimit(respond, tooMany);
+      return this.#connection.leave();
+    }
     this.#startedAt = this.#context.clock.monotonic();
+    this.#time.transactionBegan(this.#startedAt);
     // Octets on the wire are UTF-8 where they are not ASCII (RFC 6531).
     this.#sender = Buffer.from(mailboxOf(command.path), 'latin1').toString('utf8');
-    const parameterRefusal = refuseParameters(command);
+    const parameterRefusal =
+      refuseParameters(command) ?? refuseSize(command, this.#context.settings.limits.messageOctets);
     if (parameterRefusal !== undefined) return this.#refuse(respond, parameterRefusal);
     const found = this.#context.directory.lookup(this.#sender);
     switch (found.kind) {
@@ -184,11 +201,13 @@ export class ClientSession implements ConnectionUser {
 
   #open(live: LiveAccount): Transaction {
     const transaction: Transaction = new Transaction(live, this.#context.pool, {
+      mostOctets: this.#context.settings.limits.messageOctets,
       refused: (reply, cause) => {
         if (this.#transaction === transaction) this.#refused(reply, cause, live.account.name);
       },
       dataAnswered: (accepted) => {
         this.#protocol.dataAnswered(accepted);
+        if (accepted) this.#time.bodyBegan();
         this.#proceedSoon();
       },
       ended: (result) => this.#ended(result, live),
@@ -205,6 +224,7 @@ export class ClientSession implements ConnectionUser {
   /** There is no message after all: say why in the log, and let the client begin anew. */
   #refused(reply: Reply, cause: AppError | undefined, account: string | undefined): void {
     this.#transaction = undefined;
+    this.#time.free();
     this.#refusal = reply;
     this.#protocol.transactionOver();
     logMessage(this.#context.logger, { ...this.#senderFacts(account), reply, cause });
@@ -223,6 +243,7 @@ export class ClientSession implements ConnectionUser {
   #ended(result: MessageResult, live: LiveAccount): void {
     this.#protocol.endAnswered();
     this.#transaction = undefined;
+    this.#time.free();
     const { session, from, ms } = this.#senderFacts(live.account.name);
     const { reply, recipients, octets, cause } = result;
     logMessage(this.#context.logger, {
@@ -247,7 +268,14 @@ export class ClientSession implements ConnectionUser {
 
   #countError(respond: Respond, reply: Reply): void {
     respond(reply);
-    if (++this.#errors >= mostErrors) this.#connection.goodbye('7.0', 'Too many errors');
+    if (!this.#tally.error()) return;
+    this.#atLimit(this.#connection.reserve(), tooManyErrors);
+    this.#connection.leave();
+  }
+
+  #atLimit(respond: Respond, reply: Reply): void {
+    respond(reply);
+    logLimit(this.#context.floodLog, reply, { session: this.#id });
   }
 
   #reset(): void {

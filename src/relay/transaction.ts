@@ -13,6 +13,8 @@ import type { PathCommand } from '../protocol/smtp/command.js';
 import { isPositive, makeReply, type Reply, replyText } from '../protocol/smtp/reply.js';
 import type { LiveAccount } from '../refresh/token-source.js';
 import { commandFor } from './extensions.js';
+import type { MessageResult } from './message-log.js';
+import { MessageSize } from './message-size.js';
 import type { UpstreamPool } from './pool.js';
 import {
   authenticationCodes,
@@ -25,8 +27,10 @@ import {
 import type { Respond } from './reply-queue.js';
 import type { UpstreamOwner, UpstreamSession } from './upstream.js';
 
-/** What the client's session must know. */
+/** The client's session: what it allows, and what it must know. */
 export interface TransactionObserver {
+  /** Of a message, by our own limit. */
+  readonly mostOctets: number;
   /** It ended before a message was sent; `reply` also answers RCPT and DATA that still come. */
   refused(reply: Reply, cause: AppError | undefined): void;
   /** The reply to DATA went out; true opens the message. */
@@ -35,13 +39,6 @@ export interface TransactionObserver {
   ended(result: MessageResult): void;
   /** The upstream reads again. */
   drained(): void;
-}
-
-export interface MessageResult {
-  readonly reply: Reply;
-  readonly recipients: number;
-  readonly octets: number;
-  readonly cause: AppError | undefined;
 }
 
 type Relayed = PathCommand | { readonly verb: 'DATA' };
@@ -75,9 +72,10 @@ export class Transaction implements UpstreamOwner {
   #failure: AppError | undefined;
   #abandoned: 'by-reset' | 'by-disconnect' | undefined;
   #octets = 0;
+  #size: MessageSize | undefined;
   #unsafe = false;
   #inBody = false;
-  /** A refusal that the upstream sent before the message had ended. */
+  /** A refusal from before the message had ended: the upstream's, or ours of one that is too large. */
   #earlyReply: Reply | undefined;
   #respondToEnd: Respond | undefined;
 
@@ -117,6 +115,8 @@ export class Transaction implements UpstreamOwner {
       this.#unsafe = true;
       this.#giveUpSession();
     }
+    const tooLarge = this.#size?.add(part);
+    if (tooLarge !== undefined && this.#failure === undefined) this.#refuseEarly(tooLarge);
     const sendable = this.#failure === undefined && this.#earlyReply === undefined && !this.#unsafe;
     if (sendable) {
       this.#octets += part.octets;
@@ -152,8 +152,7 @@ export class Transaction implements UpstreamOwner {
 
   upstreamSpoke(reply: Reply): void {
     if (this.#inBody && !isPositive(reply)) {
-      this.#earlyReply = relayedReply(reply, this.live.account.provider.accountReplies);
-      this.#giveUpSession();
+      this.#refuseEarly(relayedReply(reply, this.live.account.provider.accountReplies));
     } else if (reply.code !== 421) {
       // After a 421 the session itself says that it is lost.
       this.#giveUpSession();
@@ -224,6 +223,7 @@ export class Transaction implements UpstreamOwner {
 
   #dataAnswered(accepted: boolean): void {
     this.#inBody = accepted;
+    if (this.#upstream) this.#size = new MessageSize(this.#observer.mostOctets, this.#upstream.extensions);
     this.#observer.dataAnswered(accepted);
   }
 
@@ -234,6 +234,11 @@ export class Transaction implements UpstreamOwner {
     if (authenticationCodes.has(reply.code)) return this.#tokenRefused(reply);
     this.#finish(respond, relayedReply(reply, this.live.account.provider.accountReplies), undefined);
     this.#release(false);
+  }
+
+  #refuseEarly(reply: Reply): void {
+    this.#earlyReply ??= reply;
+    this.#giveUpSession();
   }
 
   #giveUpSession(): void {

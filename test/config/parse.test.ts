@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { defaultLimits } from '../../src/config/limits.js';
 import { nearest } from '../../src/config/nearest.js';
 import { parseConfig } from '../../src/config/parse.js';
 import { AppError } from '../../src/core/errors.js';
@@ -27,7 +28,7 @@ describe('an empty configuration', () => {
       providers: new Map(),
       accounts: new Map(),
       defaultAccount: undefined,
-      relay: { listen: undefined, unknownSender: 'defer', bareNewlines: 'defuse' },
+      relay: { listen: undefined, unknownSender: 'defer', bareNewlines: 'defuse', limits: defaultLimits },
     });
   });
 });
@@ -52,7 +53,17 @@ describe('the shape of the documentation', () => {
         'a@corp.example': { provider: 'corp', senders: ['@Corp.example'], mechanism: 'OAUTHBEARER' },
       },
       default_account: 'a@corp.example',
-      relay: { listen: '127.0.0.1:2525', unknown_sender: 'reject', bare_newlines: 'reject' },
+      relay: {
+        listen: '127.0.0.1:2525',
+        unknown_sender: 'reject',
+        bare_newlines: 'reject',
+        limits: {
+          message_size: 25_000_000,
+          recipients_per_message: 100,
+          command_timeout: '10m',
+          data_timeout: 90,
+        },
+      },
     },
     '/etc/mailbearer/config.json',
   );
@@ -65,7 +76,18 @@ describe('the shape of the documentation', () => {
       tokenDirs: ['/etc/tokens'],
       refreshWindowSeconds: 600,
       defaultAccount: 'a@corp.example',
-      relay: { listen: [{ host: '127.0.0.1', port: 2525 }], unknownSender: 'reject', bareNewlines: 'reject' },
+      relay: {
+        listen: [{ host: '127.0.0.1', port: 2525 }],
+        unknownSender: 'reject',
+        bareNewlines: 'reject',
+        limits: {
+          ...defaultLimits,
+          messageOctets: 25_000_000,
+          recipientsPerMessage: 100,
+          commandSeconds: 600,
+          dataSeconds: 90,
+        },
+      },
     });
     expect(read.clientSecret?.isEmpty).toBe(true);
     expect(read.providers.get('corp')).toMatchObject({
@@ -160,7 +182,7 @@ describe('an unknown key', () => {
         cleint_id: 'x',
         client_secret: 'kept',
         zzz: 1,
-        relay: { listn: 'x' },
+        relay: { listn: 'x', limits: { connection: 5 } },
         accounts: { 'a@b': { sender: [], smtp: { hots: 'x', port: 465 } } },
         providers: { corp: { client_idd: 'x' } },
       },
@@ -171,6 +193,7 @@ describe('an unknown key', () => {
       '/etc/c.json: accounts.a@b.smtp.hots: unknown key, ignored; did you mean "host"?',
       '/etc/c.json: cleint_id: unknown key, ignored; did you mean "client_id"?',
       '/etc/c.json: providers.corp.client_idd: unknown key, ignored; did you mean "client_id"?',
+      '/etc/c.json: relay.limits.connection: unknown key, ignored; did you mean "connections"?',
       '/etc/c.json: relay.listn: unknown key, ignored; did you mean "listen"?',
       '/etc/c.json: zzz: unknown key, ignored',
     ]);

@@ -75,6 +75,12 @@ describe('an error in one entry', () => {
     [{ log_level: 'loud' }, 'log_level: expected "trace", "debug", "info", "warn", "error" or "silent"'],
     [{ relay: { unknown_sender: 'bounce' } }, 'relay.unknown_sender: expected "defer" or "reject"'],
     [{ relay: 25 }, 'relay: expected an object'],
+    [{ relay: { limits: [] } }, 'relay.limits: expected an object'],
+    [{ relay: { limits: { connections: 0 } } }, 'relay.limits.connections: expected a whole number above 0'],
+    [
+      { relay: { limits: { command_timeout: '0s' } } },
+      'relay.limits.command_timeout: expected seconds or a duration such as "10m"',
+    ],
     [{ providers: { corp: null } }, 'providers.corp: expected an object'],
     [{ accounts: [] }, 'accounts: expected an object'],
     [[], 'expected an object'],

@@ -2,6 +2,7 @@ import { mkdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promise
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { AccountSettings, Config } from '../../src/config/config.js';
+import { defaultLimits } from '../../src/config/limits.js';
 import { systemClock } from '../../src/core/clock.js';
 import { Secret } from '../../src/core/secret.js';
 import type { RefreshOutcome } from '../../src/oauth/outcome.js';
@@ -45,7 +46,7 @@ function config(
       Object.entries(accounts).map(([name, settings]) => [name, { senders: [], ...settings }]),
     ),
     defaultAccount: undefined,
-    relay: { listen: undefined, unknownSender: 'defer', bareNewlines: 'defuse' },
+    relay: { listen: undefined, unknownSender: 'defer', bareNewlines: 'defuse', limits: defaultLimits },
     ...changes,
   };
 }

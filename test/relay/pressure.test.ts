@@ -10,7 +10,7 @@ const patience = { timeout: 15_000 };
 
 describe('back-pressure', () => {
   it('reaches the client when the upstream stops reading a message, and the message arrives whole after it', async () => {
-    const { upstream, relay } = await oneAccount();
+    const { upstream, relay } = await oneAccount({ extensions: ['PIPELINING', 'SIZE', 'AUTH XOAUTH2'] });
     const client = await greetedClient(relay.port);
     client.send(envelope);
     await replies(client, 3);

@@ -52,6 +52,7 @@ function makeTables(): Map<string, string> {
     ['smtp', keyTable(keysOf(providers['smtp']))],
     ['account', keyTable(pick(accounts, (name) => !(name in providers)))],
     ['relay', keyTable(keysOf(top['relay']))],
+    ['limits', keyTable(keysOf(keysOf(top['relay'])['limits']))],
   ]);
 }
 

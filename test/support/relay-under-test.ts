@@ -5,6 +5,7 @@
 import { connect, type Socket } from 'node:net';
 import type { BrokenAccount, SubmittingAccount } from '../../src/accounts/account.js';
 import type { RelaySettings } from '../../src/config/config.js';
+import { defaultLimits } from '../../src/config/limits.js';
 import { type Clock, systemClock } from '../../src/core/clock.js';
 import type { AppError } from '../../src/core/errors.js';
 import type { LogFields, Logger } from '../../src/core/logger.js';
@@ -89,6 +90,7 @@ export async function startTestRelay(
       listen: [{ host: '127.0.0.1', port: 0 }],
       unknownSender: 'defer',
       bareNewlines: 'defuse',
+      limits: defaultLimits,
       ...settings,
     },
   });
