@@ -32,6 +32,7 @@ export const outlook: Provider = {
   // `openid` is never asked for on refresh: with tenant `common` the id_token names another issuer.
   refreshScope: `${smtpScope} offline_access`,
   smtp: { host: 'smtp.office365.com', port: 587, tls: 'starttls' },
+  smtpExtensions: ['8BITMIME', 'SMTPUTF8'],
   minimumRefreshWindowSeconds: 300,
   // 7.139: SMTP AUTH is switched off, for the tenant, the mailbox or by security defaults.
   // 7.30: Basic authentication. 5.124: the user is no valid address.
@@ -48,6 +49,7 @@ export const hve: Provider = {
   // Its token endpoint is Microsoft's common one, so it is chosen by name only.
   recognisedBy: () => false,
   smtp: { host: 'smtp-hve.office365.com', port: 587, tls: 'starttls' },
+  smtpExtensions: undefined,
   refreshWindowSeconds: 900,
   minimumRefreshWindowSeconds: 660,
   // `501 5.5.127 Invalid XOAUTH2 auth data - Token will expire soon error`

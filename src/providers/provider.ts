@@ -51,6 +51,11 @@ export interface Provider {
   /** Added to the authorization URL. */
   readonly authorizationParameters: Readonly<Record<string, string>>;
   readonly smtp?: SmtpHost | undefined;
+  /**
+   * What that server is known to offer after sign-in, before it was asked; without numbers, which change. Not DSN:
+   * mail that relied on it and met a server without it would bounce.
+   */
+  readonly smtpExtensions?: readonly string[] | undefined;
   /** Overrides the choice of SASL mechanism; by default XOAUTH2 wins when a server offers both. */
   readonly mechanism?: MechanismName | undefined;
   /** Refresh when this much life is left, unless configured. Seconds. */

@@ -5,8 +5,10 @@
  */
 import { type Account, type AnyAccount, type BrokenAccount, canSubmit } from '../accounts/account.js';
 import { buildRoutes, describeConflict, describeMissingDefault, type Routes } from '../accounts/routing.js';
+import { upstreamsOf } from '../accounts/upstreams.js';
 import { AppError, toAppError } from '../core/errors.js';
 import type { Logger } from '../core/logger.js';
+import type { SmtpHost } from '../providers/provider.js';
 import type { StoredToken } from '../tokens/token.js';
 import { type Census, type CensusOptions, type Found, sameOverrides, takeCensus } from './census.js';
 import type { RequestRefresh } from './refresh-once.js';
@@ -58,6 +60,7 @@ class LiveRoster implements Roster {
   readonly #said = new Set<string>();
   #routes: Routes = buildRoutes([]);
   #lookups = new Map<AnyAccount, Lookup>();
+  #upstreams: readonly SmtpHost[] = [];
   #scanning: Promise<void> | undefined;
   #scanAgain = false;
   #closed = false;
@@ -83,6 +86,10 @@ class LiveRoster implements Roster {
     const account = this.#routes.find(sender);
     if (account !== undefined) return this.#lookups.get(account)!;
     return this.#anyLive() ? { kind: 'unknown' } : { kind: 'none' };
+  }
+
+  get upstreams(): readonly SmtpHost[] {
+    return this.#upstreams;
   }
 
   accounts(): ReturnType<Roster['accounts']> {
@@ -181,7 +188,9 @@ class LiveRoster implements Roster {
 
   #route(): void {
     const members = [...this.#members.values()];
-    this.#routes = buildRoutes(members.map(accountOf), this.#options.config.defaultAccount);
+    const accounts = members.map(accountOf);
+    this.#routes = buildRoutes(accounts, this.#options.config.defaultAccount);
+    this.#upstreams = upstreamsOf(accounts);
     this.#lookups = new Map(members.map((member) => [accountOf(member), lookupOf(member)]));
     for (const conflict of this.#routes.conflicts) {
       const { hint, message } = describeConflict(conflict);

@@ -1,6 +1,7 @@
 /** Where the relay gets tokens, as the relay sees it. */
 import type { BrokenAccount, SubmittingAccount } from '../accounts/account.js';
 import type { Secret } from '../core/secret.js';
+import type { SmtpHost } from '../providers/provider.js';
 
 export interface AccessToken {
   readonly secret: Secret;
@@ -39,4 +40,6 @@ export type Lookup =
 export interface AccountDirectory {
   /** `sender` is the address in MAIL FROM, "" for the null sender. */
   lookup(sender: string): Lookup;
+  /** The servers that the accounts submit to, each once; another array after a change. */
+  readonly upstreams: readonly SmtpHost[];
 }

@@ -11,6 +11,7 @@ import { replyText } from '../protocol/smtp/reply.js';
 import type { AccessToken, LiveAccount } from '../refresh/token-source.js';
 import type { Deadlines } from './deadlines.js';
 import { logIn } from './login.js';
+import type { ExtensionMemory } from './offer.js';
 import { Turnstile } from './pacing.js';
 import { Patience } from './patience.js';
 import { type UpstreamOwner, UpstreamSession } from './upstream.js';
@@ -26,6 +27,7 @@ export interface AccountSessionsOptions {
   readonly logger: Logger;
   readonly clientName: string;
   readonly traceDialogue: boolean;
+  readonly extensions: ExtensionMemory;
   /** Aborted when the relay stops: attempts to open a session are given up. */
   readonly signal: AbortSignal;
 }
@@ -156,6 +158,7 @@ export class AccountSessions {
     this.#opening++;
     try {
       const login = await logIn({ account, token, clientName, clock, signal, dialogue });
+      this.#options.extensions.learn(account.submission.smtp, login.extensions);
       this.#patience.accepted();
       const onEnd = (ended: UpstreamSession) => this.#forget(ended);
       return new UpstreamSession(login, { account, token, deadlines, dialogue, onEnd });

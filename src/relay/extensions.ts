@@ -1,6 +1,6 @@
 /**
- * Which extensions the relay offers, and what becomes of the parameters that need them. The offer is the same
- * for every client and every account; an upstream that lacks something is dealt with when its name is known.
+ * Our own replies, and what becomes of the parameters that need an extension. What is offered is offer.ts's
+ * business; here an upstream that lacks something is dealt with when its name is known.
  */
 import {
   type Command,
@@ -12,22 +12,24 @@ import type { Extensions } from '../protocol/smtp/client.js';
 import { makeReply, type Reply } from '../protocol/smtp/reply.js';
 import { tooLarge } from './limits.js';
 import { sizeOffered } from './message-size.js';
-
-/** SIZE without a number makes no promise (RFC 1870, 4): the upstreams' limits differ. */
-const offered = ['PIPELINING', 'SIZE', '8BITMIME', 'SMTPUTF8', 'ENHANCEDSTATUSCODES'] as const;
+import type { Offer } from './offer.js';
 
 export function greetingReply(name: string): Reply {
   return { code: 220, lines: [`${name} ESMTP mailbearer`] };
 }
 
-/** The reply to a command that is ours alone to answer. */
-export function ownReply(verb: Exclude<Command['verb'], 'MAIL' | 'RCPT' | 'DATA'>, name: string): Reply {
-  return { code: ownCodes[verb], lines: ownLines(verb, name) };
+/** The reply to a command that is ours alone to answer; `offer` is for EHLO. */
+export function ownReply(
+  verb: Exclude<Command['verb'], 'MAIL' | 'RCPT' | 'DATA'>,
+  name: string,
+  offer: Offer | undefined,
+): Reply {
+  return { code: ownCodes[verb], lines: ownLines(verb, name, offer?.lines ?? []) };
 }
 
 const ownCodes = { EHLO: 250, HELO: 250, RSET: 250, NOOP: 250, VRFY: 252, HELP: 214, QUIT: 221 } as const;
 
-function ownLines(verb: keyof typeof ownCodes, name: string): readonly string[] {
+function ownLines(verb: keyof typeof ownCodes, name: string, offered: readonly string[]): readonly string[] {
   switch (verb) {
     case 'EHLO':
       return [`${name} at your service`, ...offered];
@@ -45,18 +47,23 @@ function ownLines(verb: keyof typeof ownCodes, name: string): readonly string[] 
   }
 }
 
+/** DSN's (RFC 3461, 4) among them: whether the account's upstream has it, is seen when the upstream is known. */
 const parametersOf: Readonly<Record<PathCommand['verb'], ReadonlySet<string>>> = {
-  MAIL: new Set(['SIZE', 'BODY', 'SMTPUTF8', 'AUTH']),
-  RCPT: new Set(),
+  MAIL: new Set(['SIZE', 'BODY', 'SMTPUTF8', 'AUTH', 'RET', 'ENVID']),
+  RCPT: new Set(['NOTIFY', 'ORCPT']),
 };
 
-/** The refusal of a parameter that we never offered (RFC 5321, 4.1.1.11), or undefined. */
+/** The refusal of a parameter that no upstream could be given (RFC 5321, 4.1.1.11), or undefined. */
 export function refuseParameters(command: PathCommand): Reply | undefined {
   const odd = command.parameters.find(({ keyword, value }) => {
     if (keyword === 'BODY') return command.verb !== 'MAIL' || !/^(7BIT|8BITMIME)$/i.test(value ?? '');
     return !parametersOf[command.verb].has(keyword);
   });
-  return odd && makeReply(555, '5.4', `The ${command.verb} parameter ${odd.keyword} is not offered here`);
+  return odd && notOffered(command, odd);
+}
+
+function notOffered({ verb }: PathCommand, { keyword }: Parameter): Reply {
+  return makeReply(555, '5.4', `The ${verb} parameter ${keyword} is not offered here`);
 }
 
 /** The refusal of a message that says it is too large (RFC 1870, 6.1), or undefined. */
@@ -65,8 +72,15 @@ export function refuseSize({ parameters }: PathCommand, mostOctets: number): Rep
   return Number(size?.value) > mostOctets ? tooLarge(mostOctets) : undefined;
 }
 
-/** The line for this upstream, or the reply of the extension's RFC where the upstream cannot do it. */
-export function commandFor(command: PathCommand, extensions: Extensions): string | Reply {
+/**
+ * The line for this upstream, or the reply of the extension's RFC where the upstream cannot do it.
+ * @param offer what the client was told by EHLO
+ */
+export function commandFor(
+  command: PathCommand,
+  extensions: Extensions,
+  offer: Offer | undefined,
+): string | Reply {
   const kept: Parameter[] = [];
   for (const parameter of command.parameters) {
     const { keyword, value } = parameter;
@@ -93,6 +107,12 @@ export function commandFor(command: PathCommand, extensions: Extensions): string
         kept.push(parameter);
         break;
       default:
+        // RET, ENVID, NOTIFY, ORCPT. A client that was promised DSN is not to blame: an account came later.
+        if (!extensions.has('DSN')) {
+          return offer?.hasDsn
+            ? makeReply(451, '5.4', `${keyword} is not offered any more: say EHLO again`)
+            : notOffered(command, parameter);
+        }
         kept.push(parameter);
     }
   }

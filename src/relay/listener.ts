@@ -9,6 +9,7 @@ import type { ListenAddress } from '../config/config.js';
 import { ConnectionGate, turnAway } from './connection-gate.js';
 import { FloodLog } from './flood-log.js';
 import { logLimit } from './limits.js';
+import { Offers } from './offer.js';
 import { ClientSession, type SessionContext } from './session.js';
 
 const defaultPort = 2525;
@@ -23,13 +24,15 @@ export interface Relay {
   close(): Promise<void>;
 }
 
-export type RelayOptions = Omit<SessionContext, 'floodLog'>;
+export type RelayOptions = Omit<SessionContext, 'floodLog' | 'offers'>;
 
 /** Throws AppError listen-failed; nothing is left open then. */
 export async function startRelay(options: RelayOptions): Promise<Relay> {
   const floodLog = new FloodLog(options.clock, options.logger);
-  const context: SessionContext = { ...options, floodLog };
-  const gate = new ConnectionGate(context.settings.limits);
+  const { limits } = options.settings;
+  const offers = new Offers(options.directory, options.pool.extensions, limits.messageOctets);
+  const context: SessionContext = { ...options, floodLog, offers };
+  const gate = new ConnectionGate(limits);
   const sessions = new Set<ClientSession>();
   const servers: Server[] = [];
   let onEmpty: (() => void) | undefined;

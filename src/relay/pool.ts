@@ -8,6 +8,7 @@ import type { Logger } from '../core/logger.js';
 import type { LiveAccount } from '../refresh/token-source.js';
 import { AccountSessions } from './account-sessions.js';
 import type { Deadlines } from './deadlines.js';
+import { ExtensionMemory } from './offer.js';
 import type { UpstreamSession } from './upstream.js';
 
 export interface PoolOptions {
@@ -22,6 +23,8 @@ export class UpstreamPool {
   readonly #options: PoolOptions;
   /** By the account's name; those that have sent mail since the start. */
   readonly #accounts = new Map<string, AccountSessions>();
+  /** What the servers offered to the sessions that were opened. */
+  readonly extensions = new ExtensionMemory();
   readonly #homes = new WeakMap<UpstreamSession, AccountSessions>();
   readonly #closing = new AbortController();
 
@@ -58,7 +61,11 @@ export class UpstreamPool {
     // Settings that have changed make another account of it.
     if (known?.account === account) return known;
     known?.close();
-    const sessions = new AccountSessions(account, { ...this.#options, signal: this.#closing.signal });
+    const sessions = new AccountSessions(account, {
+      ...this.#options,
+      extensions: this.extensions,
+      signal: this.#closing.signal,
+    });
     this.#accounts.set(name, sessions);
     return sessions;
   }

@@ -25,6 +25,7 @@ import { greetingReply, ownReply, refuseParameters, refuseSize } from './extensi
 import type { FloodLog } from './flood-log.js';
 import { logLimit, SessionTally, tooManyErrors } from './limits.js';
 import { logCutOff, logMessage, type MessageResult, type SenderFacts } from './message-log.js';
+import type { Offer, Offers } from './offer.js';
 import { replyForFailure, replyForUnknownSender } from './policy.js';
 import type { UpstreamPool } from './pool.js';
 import type { Respond } from './reply-queue.js';
@@ -44,6 +45,7 @@ export interface SessionContext {
   readonly hostname: string;
   readonly traceDialogue: boolean;
   readonly floodLog: FloodLog;
+  readonly offers: Offers;
 }
 
 export class ClientSession implements ConnectionUser {
@@ -55,6 +57,8 @@ export class ClientSession implements ConnectionUser {
   readonly #protocol: ServerProtocol;
   readonly #tally: SessionTally;
   readonly #time: ClientTime;
+  /** What the last EHLO was told. */
+  #offer: Offer | undefined;
   #transaction: Transaction | undefined;
   /** Answers RCPT and DATA that come after a transaction was refused. */
   #refusal: Reply | undefined;
@@ -153,6 +157,7 @@ export class ClientSession implements ConnectionUser {
       case 'EHLO':
       case 'HELO':
       case 'RSET':
+        if (command.verb === 'EHLO') this.#offer = this.#context.offers.current();
         this.#reset();
         if (this.#protocol.state !== 'connected') this.#time.free();
         break;
@@ -162,7 +167,7 @@ export class ClientSession implements ConnectionUser {
       case 'HELP':
         break;
     }
-    respond(ownReply(command.verb, this.#context.hostname));
+    respond(ownReply(command.verb, this.#context.hostname, this.#offer));
     // Whatever was pipelined behind it comes from a client that has left.
     if (command.verb === 'QUIT') this.#connection.leave();
   }
@@ -202,6 +207,7 @@ export class ClientSession implements ConnectionUser {
   #open(live: LiveAccount): Transaction {
     const transaction: Transaction = new Transaction(live, this.#context.pool, {
       mostOctets: this.#context.settings.limits.messageOctets,
+      offer: this.#offer,
       refused: (reply, cause) => {
         if (this.#transaction === transaction) this.#refused(reply, cause, live.account.name);
       },

@@ -15,6 +15,7 @@ import type { LiveAccount } from '../refresh/token-source.js';
 import { commandFor } from './extensions.js';
 import type { MessageResult } from './message-log.js';
 import { MessageSize } from './message-size.js';
+import type { Offer } from './offer.js';
 import type { UpstreamPool } from './pool.js';
 import {
   authenticationCodes,
@@ -31,6 +32,7 @@ import type { UpstreamOwner, UpstreamSession } from './upstream.js';
 export interface TransactionObserver {
   /** Of a message, by our own limit. */
   readonly mostOctets: number;
+  readonly offer: Offer | undefined;
   /** It ended before a message was sent; `reply` also answers RCPT and DATA that still come. */
   refused(reply: Reply, cause: AppError | undefined): void;
   /** The reply to DATA went out; true opens the message. */
@@ -181,7 +183,8 @@ export class Transaction implements UpstreamOwner {
 
   #forward(upstream: UpstreamSession, entry: Entry): void {
     const { command } = entry;
-    const line = command.verb === 'DATA' ? 'DATA\r\n' : commandFor(command, upstream.extensions);
+    const line =
+      command.verb === 'DATA' ? 'DATA\r\n' : commandFor(command, upstream.extensions, this.#observer.offer);
     if (this.#refusal !== undefined) this.#answer(entry, this.#refusal);
     else if (typeof line === 'string')
       upstream.command(stages[command.verb], line, (reply) => this.#take(entry, reply));
@@ -269,7 +272,7 @@ export class Transaction implements UpstreamOwner {
 
   #sayAgain(upstream: UpstreamSession): void {
     for (const command of this.#accepted) {
-      const line = commandFor(command, upstream.extensions);
+      const line = commandFor(command, upstream.extensions, this.#observer.offer);
       if (typeof line !== 'string') return this.#brokenOff(stages[command.verb], line);
       upstream.command(stages[command.verb], line, (reply) => {
         if (reply.code >= 300) this.#brokenOff(stages[command.verb], reply);

@@ -187,6 +187,20 @@ describe('at start', () => {
 });
 
 describe('while running', () => {
+  it('names the servers that mail is submitted to, each once, anew when they have changed', async () => {
+    const own = { host: 'smtp.corp.example', port: 465, tls: 'implicit' } as const;
+    await put('a@b.example');
+    await put('c@b.example');
+    await put('nobody');
+    await open(config({ 'd@b.example': { smtp: own } }));
+    const before = roster!.upstreams;
+    expect(before.map(({ host }) => host)).toEqual(['smtp.gmail.com']);
+    expect(roster!.upstreams).toBe(before);
+    await put('d@b.example');
+    await within(() => expect(roster!.upstreams.at(-1)).toEqual(own));
+    expect(roster!.upstreams).toHaveLength(2);
+  });
+
   it('takes a new file into service', async () => {
     await open();
     await put('a@b.example', { access_token: 'A' });

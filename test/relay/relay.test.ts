@@ -355,7 +355,6 @@ describe('the relay itself', () => {
       '250-PIPELINING',
       '250-SIZE',
       '250-8BITMIME',
-      '250-SMTPUTF8',
       '250 ENHANCEDSTATUSCODES',
     ]);
     expect(await client.say('HELO me')).toBe('250 relay.example');

@@ -5,13 +5,14 @@
 import { connect, type Socket } from 'node:net';
 import type { BrokenAccount, SubmittingAccount } from '../../src/accounts/account.js';
 import type { RelaySettings } from '../../src/config/config.js';
+import { upstreamsOf } from '../../src/accounts/upstreams.js';
 import { defaultLimits } from '../../src/config/limits.js';
 import { type Clock, systemClock } from '../../src/core/clock.js';
 import type { AppError } from '../../src/core/errors.js';
 import type { LogFields, Logger } from '../../src/core/logger.js';
 import { Secret } from '../../src/core/secret.js';
 import { gmail, type SmtpHost } from '../../src/providers/index.js';
-import type { AccessToken, Lookup } from '../../src/refresh/token-source.js';
+import type { AccessToken, AccountDirectory, Lookup } from '../../src/refresh/token-source.js';
 import { Deadlines } from '../../src/relay/deadlines.js';
 import { startRelay } from '../../src/relay/listener.js';
 import { UpstreamPool } from '../../src/relay/pool.js';
@@ -85,7 +86,7 @@ export async function startTestRelay(
     ...common,
     pool,
     hostname: 'relay.example',
-    directory: { lookup: (sender) => lookup(accounts, sender, clock) },
+    directory: directoryOf(accounts, clock),
     settings: {
       listen: [{ host: '127.0.0.1', port: 0 }],
       unknownSender: 'defer',
@@ -100,6 +101,22 @@ export async function startTestRelay(
     close: async () => {
       await relay.close();
       pool.close();
+    },
+  };
+}
+
+/** Accounts that a test adds or takes away count at once. */
+function directoryOf(accounts: readonly (TestAccount | BrokenAccount)[], clock: Clock): AccountDirectory {
+  let known: readonly unknown[] = [];
+  let upstreams: readonly SmtpHost[] = [];
+  return {
+    lookup: (sender) => lookup(accounts, sender, clock),
+    get upstreams() {
+      if (known.length !== accounts.length) {
+        known = [...accounts];
+        upstreams = upstreamsOf(accounts.map((one) => ('account' in one ? one.account : one)));
+      }
+      return upstreams;
     },
   };
 }

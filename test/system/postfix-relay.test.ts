@@ -12,7 +12,7 @@ import { asStored, compose, difficultBody, takeApart } from './message.js';
 import { expiredTokenFileOf, prepareRelay, type Relay, tokenFileOf } from './relay.js';
 import { programsMissing } from './requirements.js';
 import { obtainTokens } from './sign-in.js';
-import { submitMessage } from './smtp-dialogue.js';
+import { SmtpDialogue, submitMessage } from './smtp-dialogue.js';
 
 const alice = 'alice@example.test';
 const bob = 'bob@example.test';
@@ -116,6 +116,36 @@ smtp_line_length_limit = 0
     const bounce = (await service.server.nextMessage(alice)).toString('latin1');
     expect(bounce).toContain('550 5.1.1 <nobody@example.test>');
     expect(takeApart(Buffer.from(bounce, 'latin1')).trace).toContain('Return-Path: <>');
+  });
+
+  it('leaves the report of a delivery to the upstream, once that is known to have DSN', async () => {
+    const known = (await service.server.messages('inbox@example.test')).length;
+    await send(bob, ['inbox@example.test'], compose('the upstream is seen', 'Now\r\n'));
+    await service.server.nextMessage('inbox@example.test', known);
+    const offer = await SmtpDialogue.open(relay.port);
+    const { lines } = await offer.command('EHLO test.example');
+    expect(lines.slice(1)).toEqual([
+      'PIPELINING',
+      expect.stringMatching(/^SIZE \d+$/),
+      '8BITMIME',
+      'SMTPUTF8',
+      'DSN',
+      'ENHANCEDSTATUSCODES',
+    ]);
+    await offer.quit();
+
+    const dialogue = await SmtpDialogue.open(client.port);
+    await dialogue.command('EHLO test.example');
+    await dialogue.command(`MAIL FROM:<${bob}> RET=HDRS ENVID=an+2Benvelope`);
+    await dialogue.command('RCPT TO:<inbox@example.test> NOTIFY=SUCCESS ORCPT=rfc822;in+2Dbox@example.test');
+    await dialogue.command('DATA');
+    await dialogue.command(`${compose('with a report', 'Hello\r\n').toString('latin1')}.`);
+    await dialogue.quit();
+    const report = (await service.server.nextMessage(bob)).toString('latin1');
+    // A Postfix that met no DSN would itself report "relayed".
+    expect(report).toMatch(/^Action: delivered$/m);
+    expect(report).toMatch(/^Original-Envelope-Id: an\+envelope$/m);
+    expect(report).toMatch(/^Original-Recipient: rfc822;\s?in-box@example\.test$/m);
   });
 
   it('defers only the mail of an account whose grant is dead, until someone has signed in again', async () => {
