@@ -10,6 +10,7 @@ import { ConnectionGate, turnAway } from './connection-gate.js';
 import { FloodLog } from './flood-log.js';
 import { logLimit } from './limits.js';
 import { Offers } from './offer.js';
+import { withinOpenFiles } from './open-files.js';
 import { ClientSession, type SessionContext } from './session.js';
 
 const defaultPort = 2525;
@@ -29,7 +30,7 @@ export type RelayOptions = Omit<SessionContext, 'floodLog' | 'offers'>;
 /** Throws AppError listen-failed; nothing is left open then. */
 export async function startRelay(options: RelayOptions): Promise<Relay> {
   const floodLog = new FloodLog(options.clock, options.logger);
-  const { limits } = options.settings;
+  const limits = await withinOpenFiles(options.settings.limits, options.logger);
   const offers = new Offers(options.directory, options.pool.extensions, limits.messageOctets);
   const context: SessionContext = { ...options, floodLog, offers };
   const gate = new ConnectionGate(limits);
