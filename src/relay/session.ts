@@ -68,7 +68,7 @@ export class ClientSession implements ConnectionUser {
   #shuttingDown = false;
 
   constructor(socket: Socket, id: string, context: SessionContext, onClose: () => void) {
-    const { deadlines, hostname, logger, settings, traceDialogue } = context;
+    const { deadlines, floodLog, hostname, logger, settings, traceDialogue } = context;
     this.#context = context;
     this.#id = id;
     this.#onClose = onClose;
@@ -81,7 +81,7 @@ export class ClientSession implements ConnectionUser {
       deadlines,
       time: this.#time,
       greeting: greetingReply(hostname),
-      expelled: (why) => logger.warn({ session: id, peer }, `client ${why}: disconnected`),
+      expelled: (why) => floodLog.log('warn', { session: id, peer }, `client ${why}: disconnected`),
       trace: this.#trace,
     });
   }

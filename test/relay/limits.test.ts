@@ -78,6 +78,19 @@ describe('one connection too many', () => {
     expect(reached(relay).slice(2)).toEqual([[words, 2]]);
   });
 
+  it('or many that are no mail client do not flood the log either', async () => {
+    const { relay } = await oneAccount();
+    for (let count = 0; count < 5; count++) {
+      const client = await TestClient.connect(relay.port);
+      await client.reply();
+      client.send('GET / HTTP/1.1\r\n');
+      expect(await client.rest()).toEqual([]);
+    }
+    await closeRelay(relay);
+    const said = relay.log.filter(({ message }) => message === 'client spoke HTTP: disconnected');
+    expect(said.map(({ fields }) => fields['times'])).toEqual([undefined, 4]);
+  });
+
   it('that is the 5,000th of a flood leaves the others working', { timeout: 60_000 }, async () => {
     const { relay } = await oneAccount();
     const early = await greetedClient(relay.port);
