@@ -1,15 +1,20 @@
 /**
  * What stands for Google or Microsoft in the system tests: an OpenID provider, and Debian's Postfix with Dovecot
- * as a submission server that asks the provider about every token. All real, all on 127.0.0.1.
+ * as a submission server that asks the provider about every token. All real, all on 127.0.0.1, and ended after the
+ * tests of the file.
  */
 import { join } from 'node:path';
 import { type OpenIdProvider, startOpenIdProvider } from '../../examples/demo/openid-provider.js';
 import { type CertificateAuthority, createCertificateAuthority } from '../support/certificates.js';
 import { type Dovecot, startDovecot } from '../support/dovecot.js';
 import { startSubmissionServer, type SubmissionServer } from '../support/postfix.js';
-import type { Teardown } from '../support/process.js';
+import { temporaryDirectory } from '../support/process.js';
+import { teardown } from './teardown.js';
 
 export interface MailService {
+  /** The scene's own: for the relay, and for whatever else a test starts. */
+  readonly directory: string;
+  readonly accounts: readonly string[];
   readonly provider: OpenIdProvider;
   readonly authority: CertificateAuthority;
   readonly server: SubmissionServer;
@@ -17,9 +22,6 @@ export interface MailService {
 }
 
 export interface MailServiceOptions {
-  /** Must exist, and everybody must be able to reach it. */
-  readonly directory: string;
-  readonly teardown: Teardown;
   /** Who can sign in. */
   readonly accounts: readonly string[];
   readonly recipients: readonly string[];
@@ -29,31 +31,32 @@ export interface MailServiceOptions {
 }
 
 export async function startMailService(options: MailServiceOptions): Promise<MailService> {
-  const { teardown } = options;
+  const { path: directory, remove } = await temporaryDirectory();
+  teardown.defer(remove);
   const provider = await startOpenIdProvider({
     accounts: options.accounts.map((email) => ({ sub: email, email })),
     ...(options.accessTokenSeconds === undefined ? {} : { accessTokenSeconds: options.accessTokenSeconds }),
   });
   teardown.defer(provider.close);
-  const authority = await createCertificateAuthority(join(options.directory, 'certificates'));
+  const authority = await createCertificateAuthority(join(directory, 'certificates'));
   const introspectionUrl = new URL(provider.introspectionEndpoint);
   introspectionUrl.username = provider.mailServer.clientId;
   introspectionUrl.password = provider.mailServer.clientSecret;
   const dovecot = teardown.add(
     await startDovecot({
-      directory: join(options.directory, 'dovecot'),
+      directory: join(directory, 'dovecot'),
       introspectionUrl,
       usernameAttribute: 'username',
     }),
   );
   const server = teardown.add(
     await startSubmissionServer({
-      directory: join(options.directory, 'upstream'),
+      directory: join(directory, 'upstream'),
       certificate: await authority.issue('upstream'),
       authSocket: dovecot.authSocket,
       recipients: options.recipients,
       ...(options.mainCf === undefined ? {} : { extra: options.mainCf }),
     }),
   );
-  return { provider, authority, server, dovecot };
+  return { directory, accounts: options.accounts, provider, authority, server, dovecot };
 }

@@ -4,47 +4,31 @@
  */
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { run, Teardown, temporaryDirectory } from '../support/process.js';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { run } from '../support/process.js';
 import { type MailService, startMailService } from './mail-service.js';
 import { asStored, compose, takeApart } from './message.js';
-import { prepareRelay, type Relay, tokenFileOf } from './relay.js';
+import { prepareRelay, type Relay } from './relay.js';
 import { programsMissing } from './requirements.js';
-import { obtainTokens } from './sign-in.js';
 
 const alice = 'alice@example.test';
 const inbox = 'inbox@example.test';
 
 describe.skipIf(programsMissing('curl', 'msmtp', 'swaks'))('other programs that submit to the relay', () => {
-  const teardown = new Teardown();
   const message = compose('from a script', ['.dots.', '..', '', 'caf\xe9', 'end', ''].join('\r\n'));
   let service: MailService;
   let relay: Relay;
   let messageFile: string;
 
   beforeAll(async () => {
-    const directory = await temporaryDirectory();
-    teardown.defer(directory.remove);
-    service = await startMailService({
-      directory: directory.path,
-      teardown,
-      accounts: [alice],
-      recipients: [inbox],
-    });
-    relay = await prepareRelay({
-      directory: directory.path,
-      service,
-      teardown,
-      accounts: { [alice]: { provider: 'corp' } },
-    });
-    await relay.writeToken(alice, tokenFileOf(await obtainTokens(service.provider, alice)));
+    service = await startMailService({ accounts: [alice], recipients: [inbox] });
+    relay = await prepareRelay(service);
+    await relay.signIn(alice);
     await relay.start();
-    messageFile = join(directory.path, 'message.eml');
+    messageFile = join(service.directory, 'message.eml');
     // Swaks adds a line end without looking whether there is one; the others add it when it lacks.
     await writeFile(messageFile, message.subarray(0, -2));
   });
-
-  afterAll(() => teardown.run());
 
   const clients = {
     curl: () => [

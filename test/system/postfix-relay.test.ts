@@ -2,17 +2,17 @@
  * The main job: Debian's Postfix hands mail to `mailbearer serve`, which submits it to Debian's Postfix and
  * Dovecot with an access token. Nothing in between is a stand-in but the addresses.
  */
-import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { type Postfix, startPostfix } from '../support/postfix.js';
-import { type RunningProgram, Teardown, temporaryDirectory } from '../support/process.js';
+import { afterEach, beforeAll, describe, expect, it } from 'vitest';
+import type { Postfix } from '../support/postfix.js';
+import type { RunningProgram } from '../support/process.js';
 import { type Gate, startGate } from './gate.js';
 import { type MailService, startMailService } from './mail-service.js';
 import { asStored, compose, difficultBody, takeApart } from './message.js';
-import { expiredTokenFileOf, prepareRelay, type Relay, tokenFileOf } from './relay.js';
+import { expiredTokenFileOf, prepareRelay, type Relay, startClient } from './relay.js';
 import { programsMissing } from './requirements.js';
 import { obtainTokens } from './sign-in.js';
 import { SmtpDialogue, submitMessage } from './smtp-dialogue.js';
+import { teardown } from './teardown.js';
 
 const alice = 'alice@example.test';
 const bob = 'bob@example.test';
@@ -21,7 +21,6 @@ const dave = 'dave@example.test';
 const accounts = [alice, bob, carol, dave];
 
 describe.skipIf(programsMissing())('Postfix through mailbearer to Postfix and Dovecot', () => {
-  const teardown = new Teardown();
   let service: MailService;
   let gate: Gate;
   let relay: Relay;
@@ -29,19 +28,12 @@ describe.skipIf(programsMissing())('Postfix through mailbearer to Postfix and Do
   let client: Postfix;
 
   beforeAll(async () => {
-    const directory = await temporaryDirectory();
-    teardown.defer(directory.remove);
     service = await startMailService({
-      directory: directory.path,
-      teardown,
       accounts,
       recipients: [...accounts, 'inbox@example.test', 'second@example.test'],
     });
     gate = teardown.add(await startGate(Number(new URL(service.provider.issuer).port)));
-    relay = await prepareRelay({
-      directory: directory.path,
-      service,
-      teardown,
+    relay = await prepareRelay(service, {
       accounts: {
         [alice]: { provider: 'corp' },
         [bob]: { provider: 'corp', mechanism: 'oauthbearer' },
@@ -50,25 +42,18 @@ describe.skipIf(programsMissing())('Postfix through mailbearer to Postfix and Do
       },
       config: { default_account: alice },
     });
-    for (const account of [alice, bob]) {
-      await relay.writeToken(account, tokenFileOf(await obtainTokens(service.provider, account)));
-    }
+    await relay.signIn(alice, bob);
     const withoutGrant = await obtainTokens(service.provider, carol);
     await relay.writeToken(carol, expiredTokenFileOf({ ...withoutGrant, refreshToken: 'revoked' }));
     serve = await relay.start();
-    client = teardown.add(
-      await startPostfix(
-        join(directory.path, 'client'),
-        `myhostname = client.test
-relayhost = [127.0.0.1]:${relay.port}
+    client = await startClient(
+      service,
+      `relayhost = [127.0.0.1]:${relay.port}
 # Postfix itself would break lines of more than 998 octets.
 smtp_line_length_limit = 0
 `,
-      ),
     );
   });
-
-  afterAll(() => teardown.run());
 
   afterEach(async ({ task }) => {
     if (task.result?.state === 'fail') process.stderr.write(`${serve.output()}\n${await client.log()}\n`);
@@ -166,7 +151,7 @@ smtp_line_length_limit = 0
     expect((await client.log()).slice(before)).not.toContain('delivery temporarily suspended');
 
     const waiting = (await service.server.messages('second@example.test')).length;
-    await relay.writeToken(carol, tokenFileOf(await obtainTokens(service.provider, carol)));
+    await relay.signIn(carol);
     const stored = takeApart(await service.server.nextMessage('second@example.test', waiting));
     expect(stored.message).toBe(asStored(message));
   });

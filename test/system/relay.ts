@@ -1,19 +1,24 @@
 /**
  * `mailbearer serve` as an administrator runs it: a configuration file, token files in the layout of sasl-xoauth2,
- * the built program as a child process. What is in the files is each test's to say.
+ * the built program as a child process, and Debian's Postfix with the relay for its relayhost. What is in the files
+ * is each test's to say.
  */
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { freePort, type RunningProgram, startProgram, type Teardown } from '../support/process.js';
+import { type Postfix, startPostfix } from '../support/postfix.js';
+import { freePort, type RunningProgram, startProgram } from '../support/process.js';
 import { binaryPath } from '../support/run-binary.js';
 import type { MailService } from './mail-service.js';
-import type { Tokens } from './sign-in.js';
+import { obtainTokens, type Tokens } from './sign-in.js';
+import { teardown } from './teardown.js';
 
 export interface Relay {
   readonly port: number;
   /** Writes the token file of an account, as sasl-xoauth2 does: whole, under its name at once. */
   writeToken(account: string, content: TokenFile): Promise<void>;
   readToken(account: string): Promise<TokenFile>;
+  /** Someone signs in, and the token file is what the plugin keeps of it. */
+  signIn(...accounts: readonly string[]): Promise<void>;
   /** Starts the program and waits until it listens; it ends with the test's teardown. */
   start(): Promise<RunningProgram>;
 }
@@ -22,21 +27,17 @@ export interface Relay {
 export type TokenFile = Readonly<Record<string, string>>;
 
 export interface RelayOptions {
-  readonly directory: string;
-  readonly service: MailService;
-  readonly teardown: Teardown;
-  /** The `accounts` of the configuration. */
+  /** The `accounts` of the configuration; by default the service's, with its provider. */
   readonly accounts?: Readonly<Record<string, object>>;
   /** Top-level keys of the configuration. */
   readonly config?: Readonly<Record<string, unknown>>;
 }
 
 /** Writes the configuration: one provider, whose name is `corp` and whose endpoints are the service's. */
-export async function prepareRelay(options: RelayOptions): Promise<Relay> {
-  const { directory, service, teardown } = options;
+export async function prepareRelay(service: MailService, options: RelayOptions = {}): Promise<Relay> {
   const port = await freePort();
-  const tokenDirectory = join(directory, 'tokens');
-  const configFile = join(directory, 'config.json');
+  const tokenDirectory = join(service.directory, 'tokens');
+  const configFile = join(service.directory, 'config.json');
   await mkdir(tokenDirectory, { recursive: true });
   const config = {
     client_id: service.provider.clientId,
@@ -49,13 +50,14 @@ export async function prepareRelay(options: RelayOptions): Promise<Relay> {
         ca_bundle_file: service.authority.certificateFile,
       },
     },
-    accounts: options.accounts ?? {},
+    accounts:
+      options.accounts ?? Object.fromEntries(service.accounts.map((name) => [name, { provider: 'corp' }])),
     relay: { listen: `127.0.0.1:${port}` },
     ...options.config,
   };
   await writeFile(configFile, JSON.stringify(config, undefined, 2));
 
-  return {
+  const relay: Relay = {
     port,
     async writeToken(account, content) {
       const file = join(tokenDirectory, account);
@@ -67,6 +69,10 @@ export async function prepareRelay(options: RelayOptions): Promise<Relay> {
     async readToken(account) {
       return JSON.parse(await readFile(join(tokenDirectory, account), 'utf8')) as TokenFile;
     },
+    async signIn(...accounts) {
+      for (const account of accounts)
+        await relay.writeToken(account, tokenFileOf(await obtainTokens(service.provider, account)));
+    },
     async start() {
       const args = [binaryPath, 'serve', '--config-file', configFile];
       const program = teardown.add(startProgram(process.execPath, args, { name: 'mailbearer serve' }));
@@ -74,10 +80,17 @@ export async function prepareRelay(options: RelayOptions): Promise<Relay> {
       return program;
     },
   };
+  return relay;
+}
+
+/** A Postfix that hands its mail to the relay, when its main.cf lines say so. */
+export async function startClient(service: MailService, mainCf: string): Promise<Postfix> {
+  const directory = join(service.directory, 'client');
+  return teardown.add(await startPostfix(directory, `myhostname = client.test\n${mainCf}`));
 }
 
 /** What sasl-xoauth2 keeps after a refresh. */
-export function tokenFileOf(tokens: Tokens): TokenFile {
+function tokenFileOf(tokens: Tokens): TokenFile {
   const expiresAt = Math.floor(Date.now() / 1000) + tokens.expiresInSeconds;
   return {
     access_token: tokens.accessToken,

@@ -4,13 +4,11 @@
  * main.cf, quoted here from the plugin's own README, gets our README's lines.
  */
 import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { changeMainCf, type Postfix, startPostfix } from '../support/postfix.js';
-import { Teardown, temporaryDirectory } from '../support/process.js';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { changeMainCf, type Postfix } from '../support/postfix.js';
 import { type MailService, startMailService } from './mail-service.js';
 import { asStored, compose, takeApart } from './message.js';
-import { prepareRelay, type Relay } from './relay.js';
+import { prepareRelay, type Relay, startClient } from './relay.js';
 import { programsMissing } from './requirements.js';
 import { obtainTokens } from './sign-in.js';
 import { submitMessage } from './smtp-dialogue.js';
@@ -41,24 +39,14 @@ async function readmeLines(port: number): Promise<string> {
 }
 
 describe.skipIf(programsMissing())('a machine that had sasl-xoauth2', () => {
-  const teardown = new Teardown();
   let service: MailService;
   let relay: Relay;
   let client: Postfix;
 
   beforeAll(async () => {
-    const directory = await temporaryDirectory();
-    teardown.defer(directory.remove);
-    service = await startMailService({
-      directory: directory.path,
-      teardown,
-      accounts: [alice, bob],
-      recipients: [inbox],
-    });
-    relay = await prepareRelay({
-      directory: directory.path,
-      service,
-      teardown,
+    service = await startMailService({ accounts: [alice, bob], recipients: [inbox] });
+    relay = await prepareRelay(service, {
+      accounts: {},
       config: {
         token_endpoint: service.provider.tokenEndpoint,
         refresh_window: '10',
@@ -67,12 +55,8 @@ describe.skipIf(programsMissing())('a machine that had sasl-xoauth2', () => {
       },
     });
     const mainCf = changeMainCf(mainCfOfThePlugin, await readmeLines(relay.port));
-    client = teardown.add(
-      await startPostfix(join(directory.path, 'client'), `myhostname = client.test\n${mainCf}`),
-    );
+    client = await startClient(service, mainCf);
   });
-
-  afterAll(() => teardown.run());
 
   it('sends with the token files that the plugin left, and leaves them as the plugin wants them', async () => {
     const grants = {

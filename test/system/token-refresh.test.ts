@@ -2,15 +2,13 @@
  * Tokens that live for seconds: `serve` refreshes them in the background, and mail goes out with the new one when
  * the old one is worth nothing any more.
  */
-import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type Postfix, startPostfix } from '../support/postfix.js';
-import { eventually, Teardown, temporaryDirectory } from '../support/process.js';
+import { beforeAll, describe, expect, it } from 'vitest';
+import type { Postfix } from '../support/postfix.js';
+import { eventually } from '../support/process.js';
 import { type MailService, startMailService } from './mail-service.js';
 import { asStored, compose, takeApart } from './message.js';
-import { prepareRelay, type Relay, tokenFileOf } from './relay.js';
+import { prepareRelay, type Relay, startClient } from './relay.js';
 import { programsMissing } from './requirements.js';
-import { obtainTokens } from './sign-in.js';
 import { submitMessage } from './smtp-dialogue.js';
 
 const alice = 'alice@example.test';
@@ -18,38 +16,21 @@ const inbox = 'inbox@example.test';
 const accessTokenSeconds = 4;
 
 describe.skipIf(programsMissing())('mail while access tokens expire', () => {
-  const teardown = new Teardown();
   let service: MailService;
   let relay: Relay;
   let client: Postfix;
 
   beforeAll(async () => {
-    const directory = await temporaryDirectory();
-    teardown.defer(directory.remove);
     service = await startMailService({
-      directory: directory.path,
-      teardown,
       accounts: [alice],
       recipients: [inbox],
       accessTokenSeconds,
       // The server hangs up between two messages, so the second needs a session, and a token, of its own.
       mainCf: 'smtpd_timeout = 1s\n',
     });
-    relay = await prepareRelay({
-      directory: directory.path,
-      service,
-      teardown,
-      accounts: { [alice]: { provider: 'corp' } },
-    });
-    client = teardown.add(
-      await startPostfix(
-        join(directory.path, 'client'),
-        `myhostname = client.test\nrelayhost = [127.0.0.1]:${relay.port}\n`,
-      ),
-    );
+    relay = await prepareRelay(service);
+    client = await startClient(service, `relayhost = [127.0.0.1]:${relay.port}\n`);
   });
-
-  afterAll(() => teardown.run());
 
   /** Asks as the mail server does (RFC 7662). */
   async function isActive(token: string): Promise<boolean> {
@@ -63,7 +44,7 @@ describe.skipIf(programsMissing())('mail while access tokens expire', () => {
   }
 
   it('refreshes in the background, and the next message leaves with the new token', async () => {
-    await relay.writeToken(alice, tokenFileOf(await obtainTokens(service.provider, alice)));
+    await relay.signIn(alice);
     await relay.start();
     const first = compose('with the first token', 'One\r\n');
     await submitMessage(client.port, { from: alice, to: [inbox], message: first });

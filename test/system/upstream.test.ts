@@ -2,8 +2,7 @@
  * The upstream that the other system tests rely on: proved here without mailbearer, so that a failure there is
  * not a fault of this.
  */
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { Teardown, temporaryDirectory } from '../support/process.js';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { type MailService, startMailService } from './mail-service.js';
 import { programsMissing } from './requirements.js';
 import { obtainTokens } from './sign-in.js';
@@ -20,21 +19,11 @@ const initialResponses = {
 const afterError = { XOAUTH2: '', OAUTHBEARER: 'AQ==' } as const;
 
 describe.skipIf(programsMissing())('the upstream that the other system tests rely on', () => {
-  const teardown = new Teardown();
   let service: MailService;
 
   beforeAll(async () => {
-    const directory = await temporaryDirectory();
-    teardown.defer(directory.remove);
-    service = await startMailService({
-      directory: directory.path,
-      teardown,
-      accounts: [alice, bob],
-      recipients: ['inbox@example.test'],
-    });
+    service = await startMailService({ accounts: [alice, bob], recipients: ['inbox@example.test'] });
   });
-
-  afterAll(() => teardown.run());
 
   async function openSecured(): Promise<SmtpDialogue> {
     const dialogue = await SmtpDialogue.open(service.server.port);
