@@ -1,12 +1,14 @@
 /**
  * A gate in front of a TCP server of 127.0.0.1: open it lets connections through untouched, shut it hangs up at
- * once, as a crashed service behind a living host does. It starts open.
+ * once, as a crashed service behind a living host does. It starts open, and counts who comes.
  */
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 
 export interface Gate {
   readonly port: number;
+  /** So far. */
+  readonly connections: number;
   open(): void;
   /** Connections that exist are cut. */
   shut(): void;
@@ -16,8 +18,10 @@ export interface Gate {
 export async function startGate(targetPort: number): Promise<Gate> {
   const sockets = new Set<Socket>();
   let isOpen = true;
+  let connections = 0;
   const cut = (): void => sockets.forEach((socket) => void socket.destroy());
   const server = createServer((client) => {
+    connections++;
     if (!isOpen) {
       client.destroy();
       return;
@@ -40,6 +44,9 @@ export async function startGate(targetPort: number): Promise<Gate> {
   await once(server, 'listening');
   return {
     port: (server.address() as AddressInfo).port,
+    get connections() {
+      return connections;
+    },
     open() {
       isOpen = true;
     },

@@ -5,12 +5,14 @@
  */
 import { execFileSync } from 'node:child_process';
 
-/** Debian's packages, and the program of each that the tests start or ask for its version. */
+/** Debian's packages, and the program of each that the tests start, or ask for something that it has when all is there. */
 const programs = {
   postfix: ['postconf', '-dh', 'mail_version'],
   'dovecot-core': ['dovecot', '--version'],
   curl: ['curl', '--version'],
   msmtp: ['msmtp', '--version'],
+  // Not python3-minimal, which has no smtplib.
+  python3: ['python3', '-c', 'import json, smtplib'],
   swaks: ['swaks', '--version'],
 } as const;
 
