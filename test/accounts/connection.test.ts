@@ -1,35 +1,8 @@
 /** What a connection is made of, asked of resolveAccount as everyone else asks. */
 import { describe, expect, it } from 'vitest';
-import {
-  type AnyAccount,
-  canSubmit,
-  isBroken,
-  type SubmittingAccount,
-  type TokenFileOverrides,
-} from '../../src/accounts/account.js';
-import { type AccountSource, resolveAccount } from '../../src/accounts/resolve.js';
-import { parseConfig } from '../../src/config/parse.js';
-import type { AppError } from '../../src/core/errors.js';
+import type { TokenFileOverrides } from '../../src/accounts/account.js';
 import { Secret } from '../../src/core/secret.js';
-
-function resolve(json: object, source: Partial<AccountSource> = {}): AnyAccount {
-  const { config } = parseConfig(json, undefined);
-  return resolveAccount(config, { tokenFile: '/etc/tokens/a@b.example', ...source });
-}
-
-function usable(json: object, source: Partial<AccountSource> = {}): SubmittingAccount {
-  const account = resolve({ client_id: 'id', ...json }, source);
-  if (isBroken(account)) throw account.problem;
-  if (!canSubmit(account)) throw account.submission as AppError;
-  return account;
-}
-
-function problem(json: object, source: Partial<AccountSource> = {}): AppError {
-  const account = resolve(json, source);
-  if (isBroken(account)) return account.problem;
-  if (canSubmit(account)) throw new Error('the account is usable');
-  return account.submission as AppError;
-}
+import { problem, usable } from './resolved.js';
 
 const google = 'https://accounts.google.com/o/oauth2/token';
 const microsoft = 'https://login.microsoftonline.com/contoso.example/oauth2/v2.0/token';

@@ -1,27 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { type AnyAccount, canSubmit, isBroken, type SubmittingAccount } from '../../src/accounts/account.js';
-import { type AccountSource, resolveAccount } from '../../src/accounts/resolve.js';
-import { parseConfig } from '../../src/config/parse.js';
+import type { AccountSource } from '../../src/accounts/resolve.js';
 import { AppError } from '../../src/core/errors.js';
-
-function resolve(json: object, source: Partial<AccountSource> = {}): AnyAccount {
-  const { config } = parseConfig(json, undefined);
-  return resolveAccount(config, { tokenFile: '/etc/tokens/a@b.example', ...source });
-}
-
-function usable(json: object, source: Partial<AccountSource> = {}): SubmittingAccount {
-  const account = resolve({ client_id: 'id', ...json }, source);
-  if (isBroken(account)) throw account.problem;
-  if (!canSubmit(account)) throw account.submission as AppError;
-  return account;
-}
-
-function problem(json: object, source: Partial<AccountSource> = {}): AppError {
-  const account = resolve(json, source);
-  if (isBroken(account)) return account.problem;
-  if (canSubmit(account)) throw new Error('the account is usable');
-  return account.submission as AppError;
-}
+import { problem, resolve, usable } from './resolved.js';
 
 describe('the login name', () => {
   const named = (json: object, tokenFile: string, user?: string, saslPasswdUser = 'sasl@b.example') =>
