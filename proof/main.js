@@ -1,7 +1,8 @@
 // @ts-check
 /**
  * `npm run proof:storm` and `npm run proof:fuzz`: the long forms of what `npm test` does briefly. Progress goes to
- * standard error, figures to standard output; the exit status is 1 when a fault was found.
+ * standard error, figures to standard output; the exit status is 1 when a fault was found, 2 when the command line is
+ * wrong.
  *
  * The proofs and the test servers that they use are TypeScript. They are compiled into npm's cache directory below
  * node_modules, so that imports find their packages and git sees nothing.
@@ -10,16 +11,16 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { defaults, readOptions, usage } from './options.js';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const compiled = join(root, 'node_modules/.cache/mailbearer-proof');
 
-const usage = `npm run proof:storm -- [--messages N] [--seed N] [--seconds N]
-npm run proof:fuzz -- [--count N] [--seed N] [--seconds N]
-`;
-
 // Children are stopped when the process exits, which a signal alone would not do.
 process.once('SIGINT', () => process.exit(130));
+
+const [name = '', ...args] = process.argv.slice(2);
+const options = commandLine();
 
 mkdirSync(compiled, { recursive: true });
 writeFileSync(join(compiled, 'package.json'), '{ "type": "module" }\n');
@@ -30,35 +31,40 @@ execFileSync(join(root, 'node_modules/.bin/tsc'), ['-p', 'proof/tsconfig.json', 
 
 /** @type {typeof import('./report.js')} */
 const { formatReport } = await import(join(compiled, 'proof/report.js'));
-/** @type {typeof import('./options.js')} */
-const { readOptions } = await import(join(compiled, 'proof/options.js'));
 
 /** @type {import('./report.js').Progress} */
 const progress = (line) => process.stderr.write(`${line}\n`);
-const [name, ...args] = process.argv.slice(2);
 
-/** @returns {Promise<import('./report.js').Report | undefined>} */
+/** @returns {Promise<import('./report.js').Report>} */
 async function prove() {
-  if (name === 'storm') {
+  if ('messages' in options) {
     /** @type {typeof import('./storm/storm.js')} */
     const { storm } = await import(join(compiled, 'proof/storm/storm.js'));
-    const options = readOptions(args, { messages: 2000, seed: 1, seconds: 600 });
     return storm({ ...options, lifeMs: 2000, program: join(root, 'bin/mailbearer.js'), progress });
   }
-  if (name === 'fuzz') {
-    /** @type {typeof import('./fuzz/fuzz.js')} */
-    const { fuzz } = await import(join(compiled, 'proof/fuzz/fuzz.js'));
-    return fuzz({ ...readOptions(args, { count: 1_000_000, seed: 1, seconds: 600 }), progress });
-  }
-  return undefined;
+  /** @type {typeof import('./fuzz/fuzz.js')} */
+  const { fuzz } = await import(join(compiled, 'proof/fuzz/fuzz.js'));
+  return fuzz({ ...options, progress });
 }
 
 const report = await prove();
-process.stdout.write(report === undefined ? usage : formatReport(report));
-process.exitCode = report?.faults.length === 0 ? 0 : 1;
+process.stdout.write(formatReport(report));
+process.exitCode = report.faults.length === 0 ? 0 : 1;
 
 // With everything stopped the process ends by itself, unless something was left running.
 setTimeout(() => {
   process.stdout.write(`FAULT: this is still running: ${process.getActiveResourcesInfo().join(', ')}\n`);
   process.exit(1);
 }, 10_000).unref();
+
+/** Ends the process when it is wrong. */
+function commandLine() {
+  try {
+    if (name === 'storm' || name === 'fuzz') return readOptions(args, defaults[name]);
+    throw new TypeError(`there is no proof "${name}"`);
+  } catch (error) {
+    if (!(error instanceof TypeError)) throw error;
+    process.stderr.write(`${error.message}\n${usage}`);
+    process.exit(2);
+  }
+}
