@@ -1,6 +1,7 @@
 /** The relay's ports as such. */
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { createServer, type Server, type Socket } from 'node:net';
+import { networkInterfaces } from 'node:os';
 import { describe, expect, it } from 'vitest';
 import { greetedClient, testAccount, TestClient } from '../support/relay-under-test.js';
 import { afterwards, closeRelay, oneAccount, relayWith, submit } from './scene.js';
@@ -47,4 +48,27 @@ describe('a port of the relay', () => {
     const again = await relayWith([testAccount('a@example.org', 1)], { listen: [listen[0]!] });
     expect(again.port).toBe(other);
   });
+
+  it('is 2525 of both loopback addresses when nothing is configured', async () => {
+    const started = relayWith([testAccount('a@example.org', 1)], { listen: undefined });
+    const outcome = await started.then(
+      ({ addresses }) => addresses.map(({ host, port }) => `${host} ${port}`),
+      (error: unknown) => error,
+    );
+    if (Array.isArray(outcome)) {
+      expect(outcome).toEqual(hasIPv6() ? ['127.0.0.1 2525', '::1 2525'] : ['127.0.0.1 2525']);
+    } else {
+      // Something else on this machine has one of them, and the relay says which.
+      expect(outcome).toMatchObject({
+        code: 'listen-failed',
+        message: expect.stringMatching(/^cannot listen on (?:127\.0\.0\.1|::1):2525: .*EADDRINUSE/),
+      });
+    }
+  });
 });
+
+function hasIPv6(): boolean {
+  return Object.values(networkInterfaces()).some((addresses) =>
+    addresses?.some(({ address }) => address === '::1'),
+  );
+}

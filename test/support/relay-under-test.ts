@@ -14,7 +14,7 @@ import { Secret } from '../../src/core/secret.js';
 import { gmail, type SmtpHost } from '../../src/providers/index.js';
 import type { AccessToken, AccountDirectory, Lookup } from '../../src/refresh/token-source.js';
 import { Deadlines } from '../../src/relay/deadlines.js';
-import { startRelay } from '../../src/relay/listener.js';
+import { type Relay, startRelay } from '../../src/relay/listener.js';
 import { UpstreamPool } from '../../src/relay/pool.js';
 
 export interface TestAccount {
@@ -67,6 +67,8 @@ export function recordingLogger(lines: LogLine[]): Logger {
 }
 
 export interface RelayUnderTest {
+  readonly addresses: Relay['addresses'];
+  /** Of the first address. */
   readonly port: number;
   readonly log: LogLine[];
   close(): Promise<void>;
@@ -96,6 +98,7 @@ export async function startTestRelay(
     },
   });
   return {
+    addresses: relay.addresses,
     port: relay.addresses[0]!.port,
     log,
     close: async () => {

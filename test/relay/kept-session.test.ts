@@ -1,0 +1,43 @@
+/** Until when an upstream session is kept for the next message, where its token limits that. */
+import { beforeEach, describe, expect, it } from 'vitest';
+import { greetedClient } from '../support/relay-under-test.js';
+import { VirtualClock } from '../support/virtual-clock.js';
+import { envelope, message, oneAccount, replies, submit } from './scene.js';
+
+/** What test accounts' tokens live, less the margin: some servers cut a session when its token ends. */
+const reusableMs = 3_600_000 - 30_000;
+
+describe('a kept session', () => {
+  let clock: VirtualClock;
+  beforeEach(() => (clock = new VirtualClock()));
+
+  const set = async () => {
+    const { upstream, relay } = await oneAccount({}, {}, clock);
+    const client = await greetedClient(relay.port);
+    const hasLeft = () => upstream.lines.includes('[1] QUIT');
+    return { upstream, client, hasLeft };
+  };
+
+  it('takes a message until 30 s before the end of its token, and none after that', async () => {
+    const { upstream, client, hasLeft } = await set();
+    await submit(client);
+    clock.leap(reusableMs - 1);
+    await submit(client);
+    expect([upstream.connections, hasLeft()]).toEqual([1, false]);
+    clock.leap(1);
+    expect((await submit(client)).at(-1)).toBe('250 2.0.0 Ok: queued');
+    expect(upstream.connections).toBe(2);
+    await expect.poll(hasLeft).toBe(true);
+  });
+
+  it('is not kept when a message ends so late, though that message is sent', async () => {
+    const { upstream, client, hasLeft } = await set();
+    client.send(envelope);
+    await replies(client, 3);
+    clock.leap(reusableMs);
+    client.send(message);
+    expect(await client.reply()).toBe('250 2.0.0 Ok: queued');
+    await expect.poll(hasLeft).toBe(true);
+    expect(upstream.messages).toHaveLength(1);
+  });
+});
