@@ -73,3 +73,8 @@ export function ownId(): number {
 export function whoAmI(): string {
   return `user ${ownId()}`;
 }
+
+/** link(2) failed because the file system has no hard links (vfat, some FUSE). */
+export function lacksHardLinks(cause: unknown): boolean {
+  return ['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS'].includes(systemErrorCode(cause) ?? '');
+}

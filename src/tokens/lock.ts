@@ -1,12 +1,12 @@
 /**
- * One refresh of a token at a time, across processes: a lock file made with O_EXCL that names its holder and is
+ * One refresh of a token at a time, across processes: a lock file that names its holder from its first moment and is
  * touched while held. The lock of a dead holder is replaced at once, any other 90 s after its last touch. The
  * plugin knows nothing of this lock; who holds it must still look at the file again before writing.
  */
 import { constants, type FileHandle, link, lstat, open, readFile, rename, unlink } from 'node:fs/promises';
 import { type Clock, sleep } from '../core/clock.js';
 import { AppError, systemErrorCode } from '../core/errors.js';
-import { writeFailure } from './file-failure.js';
+import { lacksHardLinks, writeFailure } from './file-failure.js';
 import { lockPath, randomWord, temporaryPath } from './names.js';
 import { isGone, ownIdentity, parseIdentity } from './process-identity.js';
 
@@ -65,10 +65,12 @@ async function acquire(
   let first: (Sighting & { readonly seenAt: number }) | undefined;
   for (;;) {
     if (signal?.aborted) throw locked(target, first);
-    const handle = await create(target, path, text, clock);
-    if (handle) return handle;
     const seen = await look(path);
-    if (seen === undefined) continue;
+    if (seen === undefined) {
+      const handle = await create(target, path, text, { clock, random });
+      if (handle) return handle;
+      continue;
+    }
     if (first?.text !== seen.text || first.touchedAt !== seen.touchedAt)
       first = { ...seen, seenAt: clock.monotonic() };
     // Watched, too, and not only compared with our clock: the holder's clock may be another.
@@ -81,27 +83,45 @@ async function acquire(
   }
 }
 
-/** Undefined when there is a lock already. */
+/** Undefined when there is a lock already. It gets its name whole: a kill in between leaves no lock of nobody. */
 async function create(
   target: string,
   path: string,
   text: string,
-  clock: Clock,
+  { clock, random }: LockOptions,
 ): Promise<FileHandle | undefined> {
+  const draft = temporaryPath(target, random);
   const { O_CREAT, O_EXCL, O_NOFOLLOW, O_WRONLY } = constants;
   let handle: FileHandle | undefined;
   try {
     // 0644: others must be able to judge the holder, and nothing in it is secret.
-    handle = await open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o644);
+    handle = await open(draft, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o644);
     await handle.writeFile(text);
     await handle.utimes(clock.now() / 1000, clock.now() / 1000);
-    return handle;
+    if (await giveName(draft, path)) return handle;
+    await handle.close();
+    return undefined;
   } catch (error) {
-    if (handle) {
-      await handle.close();
-      await unlink(path).catch(() => undefined);
-    } else if (systemErrorCode(error) === 'EEXIST') return undefined;
+    await handle?.close();
     throw writeFailure(target, error);
+  } finally {
+    if (handle) await unlink(draft).catch(() => undefined);
+  }
+}
+
+/** False when there is such a file. */
+async function giveName(draft: string, path: string): Promise<boolean> {
+  try {
+    await link(draft, path).catch(async (error: unknown) => {
+      if (!lacksHardLinks(error)) throw error;
+      // Nor is there an exclusive rename; an empty lock is left alone while it is young.
+      await (await open(path, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL)).close();
+      await rename(draft, path);
+    });
+    return true;
+  } catch (error) {
+    if (systemErrorCode(error) === 'EEXIST') return false;
+    throw error;
   }
 }
 

@@ -7,7 +7,7 @@ import { constants, type FileHandle, link, lstat, open, readdir, rename, unlink 
 import { dirname, join } from 'node:path';
 import { AppError, systemErrorCode } from '../core/errors.js';
 import type { Clock } from '../core/clock.js';
-import { ownId, unwritable, whoAmI, writeFailure } from './file-failure.js';
+import { lacksHardLinks, ownId, unwritable, whoAmI, writeFailure } from './file-failure.js';
 import { isTemporaryNameOf, temporaryPath } from './names.js';
 import type { Ownership } from './read-file.js';
 
@@ -129,10 +129,8 @@ async function createFrom(path: string, target: string): Promise<void> {
   try {
     await link(path, target);
   } catch (error) {
-    const code = systemErrorCode(error);
-    if (code === 'EEXIST') throw alreadyExists(target);
-    // File systems without hard links (vfat, some FUSE).
-    if (code !== 'EPERM' && code !== 'ENOTSUP' && code !== 'EOPNOTSUPP' && code !== 'ENOSYS') throw error;
+    if (systemErrorCode(error) === 'EEXIST') throw alreadyExists(target);
+    if (!lacksHardLinks(error)) throw error;
     if (await lstat(target).catch(() => undefined)) throw alreadyExists(target);
     return rename(path, target);
   }

@@ -1,5 +1,5 @@
 import { type ChildProcessByStdio, spawn } from 'node:child_process';
-import { renameSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { readdir, readFile, rename, stat, symlink, utimes, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
@@ -71,6 +71,20 @@ it('names its holder while it is held, and is gone afterwards', async () => {
   });
   expect(result).toBe(7);
   expect(await readdir(root.path)).toEqual([]);
+});
+
+it('names its holder from the first moment, so that a process killed in it leaves no lock of nobody', async () => {
+  const seen = new Set<string>();
+  for (let round = 0; round < 20; round++) {
+    const state = { had: false };
+    const work = withLock(target, real, async () => void (state.had = true));
+    while (!state.had) {
+      if (existsSync(lock)) seen.add(readFileSync(lock, 'utf8'));
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    await work;
+  }
+  expect(seen).not.toContain('');
 });
 
 it('is given back when the work fails', async () => {
