@@ -1,15 +1,17 @@
 /**
  * A submission server that keeps count, with moods: at each stage of each session it is asked how to behave, and it
  * refuses, talks nonsense, stalls or hangs up accordingly. It knows of every message whether it came whole, whether
- * it was accepted, and whether its client was told so. TLS and tokens are not its subject.
+ * it was accepted, and whether its client was told so. With a certificate it wants STARTTLS before anything else.
  */
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
+import { createSecureContext } from 'node:tls';
+import type { Certificate } from '../test/support/certificates.js';
 import { SinkSession } from './sink-session.js';
 
 /** `body`: its first octets have come. `end`: all of it has. `idle`: a message was accepted, nothing else is due. */
 export type Stage =
-  'greeting' | 'ehlo' | 'auth' | 'mail' | 'rcpt' | 'data' | 'body' | 'end' | 'idle' | 'other';
+  'greeting' | 'ehlo' | 'starttls' | 'auth' | 'mail' | 'rcpt' | 'data' | 'body' | 'end' | 'idle' | 'other';
 
 export type Act =
   | { readonly kind: 'behave' }
@@ -51,6 +53,8 @@ export interface Temper {
   mood: (stage: Stage, connection: Connection) => Act;
   /** Called once for each message; its `answer` may change later. */
   readonly onMessage: (message: SunkMessage) => void;
+  /** Asked about the token of a session at AUTH and at each MAIL; by default any is good. */
+  readonly accepts?: (token: string) => boolean;
 }
 
 export interface Sink extends Temper {
@@ -63,7 +67,8 @@ export interface Sink extends Temper {
 }
 
 /** Listens on a port of 127.0.0.1; `mood` can be changed at any time. */
-export async function startSink(temper: Temper): Promise<Sink> {
+export async function startSink(temper: Temper, certificate?: Certificate): Promise<Sink> {
+  const tls = certificate && createSecureContext({ key: certificate.key, cert: certificate.certificate });
   const sockets = new Set<Socket>();
   const server = createServer({ noDelay: true }, (socket) => {
     sockets.add(socket);
@@ -73,7 +78,7 @@ export async function startSink(temper: Temper): Promise<Sink> {
       connection.closedAt = performance.now();
       sockets.delete(socket);
     });
-    void new SinkSession(socket, connection, sink).serve();
+    void new SinkSession(socket, connection, sink, tls).serve();
   });
   const sink = {
     ...temper,

@@ -32,6 +32,7 @@ const anything = [refuse, sayGoodbye, reset, close, wait, drip];
 const troubles: Readonly<Record<Stage, { readonly chance: number; readonly ways: readonly Trouble[] }>> = {
   greeting: { chance: 0.1, ways: anything },
   ehlo: { chance: 0.05, ways: anything },
+  starttls: { chance: 0.05, ways: anything },
   auth: { chance: 0.05, ways: anything },
   mail: { chance: 0.03, ways: anything },
   rcpt: { chance: 0.03, ways: anything },

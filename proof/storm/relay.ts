@@ -2,21 +2,26 @@
  * `mailbearer serve` as a child process that does not live long: killed with SIGKILL every now and then, and started
  * again at once. A relay that ends on its own is a fault.
  */
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { freePort, type RunningProgram, startProgram } from '../../test/support/process.js';
 import type { Kill } from './ledger.js';
+import type { TokenDesk } from './token-desk.js';
 
-/** The account of all mail. */
-export const sender = 'storm@storm.test';
+/** The accounts: each has a token, and sessions of its own. */
+export const senders = Array.from({ length: 4 }, (_, number) => `sender${number}@storm.test`);
+/** How old the first tokens look: a refusal of a new one would not be believed. */
+const firstAgeSeconds = 3600;
 
 export interface RelayOptions {
   /** mailbearer's executable. */
   readonly program: string;
   readonly directory: string;
-  /** Where the sink listens. */
+  /** Where the sink listens, which speaks STARTTLS, and the authority of its certificate. */
   readonly sinkPort: number;
+  readonly authorityFile: string;
+  readonly tokenDesk: TokenDesk;
 }
 
 export class MortalRelay {
@@ -32,20 +37,21 @@ export class MortalRelay {
   }
 
   /** Writes the configuration and starts the first one. */
-  static async start({ program, directory, sinkPort }: RelayOptions): Promise<MortalRelay> {
+  static async start(options: RelayOptions): Promise<MortalRelay> {
+    const { program, directory, sinkPort, tokenDesk } = options;
     const port = await freePort();
     const tokens = join(directory, 'tokens');
     await mkdir(tokens);
-    const tenDays = 10 * 86_400;
-    const expiry = String(Math.floor(Date.now() / 1000) + tenDays);
-    const token = { access_token: 'storm', refresh_token: 'unused', expiry };
-    await writeFile(join(tokens, sender), JSON.stringify(token), { mode: 0o600 });
+    for (const sender of senders) await writeToken(join(tokens, sender), tokenDesk.firstToken(sender));
+    const account = {
+      smtp: { host: '127.0.0.1', port: sinkPort, tls: 'starttls' },
+      ca_bundle_file: options.authorityFile,
+    };
     const config = {
       client_id: 'storm',
-      // Nothing listens there: no token is refreshed.
-      token_endpoint: 'http://127.0.0.1:1/token',
+      token_endpoint: tokenDesk.url,
       token_dir: tokens,
-      accounts: { [sender]: { smtp: { host: '127.0.0.1', port: sinkPort, tls: 'none' } } },
+      accounts: Object.fromEntries(senders.map((sender) => [sender, account])),
       relay: { listen: `127.0.0.1:${port}` },
     };
     const configFile = join(directory, 'config.json');
@@ -91,4 +97,16 @@ export class MortalRelay {
     void watch();
     await life.waitForOutput(/ready/);
   }
+}
+
+async function writeToken(file: string, token: ReturnType<TokenDesk['firstToken']>): Promise<void> {
+  const now = Date.now() / 1000;
+  const tenDays = 10 * 86_400;
+  const content = {
+    access_token: token.accessToken,
+    refresh_token: token.refreshToken,
+    expiry: String(Math.floor(now + tenDays)),
+  };
+  await writeFile(file, JSON.stringify(content), { mode: 0o600 });
+  await utimes(file, now, now - firstAgeSeconds);
 }

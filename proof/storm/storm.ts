@@ -1,10 +1,11 @@
 /**
  * The storm: Debian's Postfix queues messages and hands them to `mailbearer serve`, which is killed and started again
- * all the time, in front of a sink that fails at random. It is over when Postfix's queue is empty. Whatever then is
+ * all the time, in front of a sink that fails at random, refuses tokens until they are renewed, and wants TLS. It is over when Postfix's queue is empty. Whatever then is
  * missing, damaged, bounced, or there twice for no good reason is a fault. Needs Postfix, and root to start it.
  */
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { createCertificateAuthority } from '../../test/support/certificates.js';
 import { startPostfix } from '../../test/support/postfix.js';
 import { Teardown, temporaryDirectory } from '../../test/support/process.js';
 import { SmtpDialogue } from '../../test/system/smtp-dialogue.js';
@@ -15,7 +16,8 @@ import { Ledger } from './ledger.js';
 import { composeMessage } from './message.js';
 import { stormyMood } from './mood.js';
 import { readAttempts } from './postfix-log.js';
-import { MortalRelay, sender } from './relay.js';
+import { MortalRelay, senders } from './relay.js';
+import { TokenDesk } from './token-desk.js';
 
 export interface StormOptions {
   readonly messages: number;
@@ -53,10 +55,19 @@ async function rage(options: StormOptions, teardown: Teardown): Promise<Report> 
   teardown.defer(directory.remove);
   const ledger = new Ledger();
   const onMessage = ledger.received.bind(ledger);
-  const sink = teardown.add(await startSink({ mood: stormyMood(random.fork()), onMessage }));
-  const { program } = options;
+  const authority = await createCertificateAuthority(join(directory.path, 'certificates'));
+  const tokenDesk = teardown.add(await TokenDesk.start(random.fork()));
+  const accepts = tokenDesk.accepts.bind(tokenDesk);
+  const temper = { mood: stormyMood(random.fork()), onMessage, accepts };
+  const sink = teardown.add(await startSink(temper, await authority.issue('sink')));
   const relay = teardown.add(
-    await MortalRelay.start({ program, directory: directory.path, sinkPort: sink.port }),
+    await MortalRelay.start({
+      program: options.program,
+      directory: directory.path,
+      sinkPort: sink.port,
+      authorityFile: authority.certificateFile,
+      tokenDesk,
+    }),
   );
   const postfix = teardown.add(
     await startPostfix(join(directory.path, 'postfix'), mainCf(relay.port, messages)),
@@ -94,6 +105,8 @@ async function rage(options: StormOptions, teardown: Teardown): Promise<Report> 
       ['deferrals', attempts.deferrals],
       ['bounces', attempts.bounces.length],
       ['upstream connections', sink.connections],
+      ['tokens refused', tokenDesk.refusals],
+      ['tokens renewed', tokenDesk.renewals],
       ['seconds', secondsPassed()],
     ],
     faults: [...faults, ...relay.faults, ...verdict.faults],
@@ -128,7 +141,7 @@ async function fillQueue(port: number, ledger: Ledger, messages: number, random:
       const to = Array.from({ length: count }, (_, index) => `${number}.${index}@storm.test`);
       ledger.submitted(number, to);
       const { recipients, end } = await dialogue.submit({
-        from: sender,
+        from: senders[number % senders.length]!,
         to,
         message: composeMessage(number, random),
         parameters: 'BODY=8BITMIME',
