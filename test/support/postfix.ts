@@ -4,7 +4,7 @@
  * a minute old. Needs root, as Postfix does. What it shall be is said in main.cf lines; the two parts that the
  * tests need are below: a submission server with Dovecot's SASL, and a client with a relayhost.
  */
-import { chown, mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { chown, mkdir, readdir, readFile, stat, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Certificate } from './certificates.js';
 import { eventually, freePort, run, startProgram } from './process.js';
@@ -88,8 +88,8 @@ export async function startPostfix(directory: string, mainCf: string): Promise<P
   const port = await freePort();
   const configDirectory = join(directory, 'etc');
   await mkdir(configDirectory, { recursive: true });
-  await writeFile(join(configDirectory, 'main.cf'), instanceLines(directory) + mainCf);
-  await writeFile(join(configDirectory, 'master.cf'), masterCf.replace('@PORT@', String(port)));
+  await writeOldFile(join(configDirectory, 'main.cf'), instanceLines(directory) + mainCf);
+  await writeOldFile(join(configDirectory, 'master.cf'), masterCf.replace('@PORT@', String(port)));
   await makeQueue(directory);
 
   const daemons = (await run('postconf', ['-dh', 'daemon_directory'])).trim();
@@ -120,6 +120,12 @@ export async function startPostfix(directory: string, mainCf: string): Promise<P
     },
     stop,
   };
+}
+
+/** Postfix waits with a configuration until it is two seconds old: an editor might still be writing it. */
+async function writeOldFile(path: string, content: string): Promise<void> {
+  await writeFile(path, content);
+  await utimes(path, 0, Date.now() / 1000 - 60);
 }
 
 async function makeQueue(directory: string): Promise<void> {
