@@ -2,6 +2,7 @@
  * A clock that stands still until a test moves it. Timers fire in their order while it moves; file and process
  * work goes on in real time, so a test that waits for that uses `eventually` or the promise itself.
  */
+import { stat } from 'node:fs/promises';
 import type { Clock, Timer } from '../../src/core/clock.js';
 
 interface Pending {
@@ -50,6 +51,17 @@ export class VirtualClock implements Clock {
       await new Promise((resolve) => setImmediate(resolve));
     }
     this.#now = end;
+  }
+
+  /** Moves by `stepMs` again and again until `promise` settles; file work gets its turn in between. */
+  async advanceUntil<T>(promise: Promise<T>, stepMs: number): Promise<T> {
+    const settled = promise.then(
+      () => true,
+      () => true,
+    );
+    do await this.advance(stepMs);
+    while (!(await Promise.race([settled, stat('.').then(() => false)])));
+    return promise;
   }
 
   /** Moves without firing, as when a machine sleeps. */
