@@ -25,6 +25,7 @@ export class SinkSession {
   #mail = '';
   #recipients: string[] = [];
   #messages = 0;
+  /** The last one that was accepted at AUTH, if any. */
   #token = '';
 
   /** With `tls` nothing but STARTTLS is offered until it is in use. */
@@ -98,6 +99,7 @@ export class SinkSession {
     const credentials = Buffer.from(response ?? '', 'base64').toString();
     this.#token = /auth=Bearer ([^\x01]*)/.exec(credentials)?.[1] ?? '';
     if (this.#isTrusted) return void (await this.#answer('auth', '235 2.7.0 Accepted'));
+    this.#token = '';
     if (!(await this.#answer('auth', refusalChallenge)).startsWith('334')) return;
     await this.#wire.line();
     await this.#answer('auth', tokenRefusal);
