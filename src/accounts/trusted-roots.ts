@@ -2,6 +2,7 @@
  * Whom an account trusts: its `ca_bundle_file` or `ca_certs_dir` instead of the roots built into Node, for the
  * token endpoint and for the SMTP server alike. Files are read again when they change.
  */
+import { X509Certificate } from 'node:crypto';
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { AppError, describeCause } from '../core/errors.js';
@@ -18,7 +19,10 @@ export interface TrustedRoots {
   readonly key: string;
 }
 
-/** Throws AppError config-invalid when the file or directory cannot be read or holds no certificate. */
+/**
+ * Throws AppError config-invalid when the file or directory cannot be read, holds no certificate or a damaged one:
+ * OpenSSL would silently ignore that one and whatever follows it.
+ */
 export async function readTrustedRoots(settings: TrustSettings): Promise<TrustedRoots> {
   if (settings.caBundleFile) return read('ca_bundle_file', settings.caBundleFile, (path) => [path]);
   if (settings.caCertsDir) {
@@ -46,7 +50,7 @@ async function read(
     for (const file of await listFiles(path)) {
       if (!(await stat(file)).isFile()) continue;
       const text = await readFile(file, 'utf8');
-      if (text.includes('-----BEGIN')) texts.push(text);
+      if (countCertificates(text, file) > 0) texts.push(text);
     }
     if (texts.length === 0) throw new Error('it holds no PEM certificate');
     const roots = { ca: texts, key: `${path}@${stamp}` };
@@ -59,4 +63,17 @@ async function read(
       cause: error,
     });
   }
+}
+
+/** Certificates in a PEM text. Throws when one of them is damaged. */
+function countCertificates(text: string, file: string): number {
+  const [, ...certificates] = text.split(/^-----BEGIN (?=(?:TRUSTED |X509 )?CERTIFICATE-----)/m);
+  const parsed = certificates.map((rest, index) => {
+    try {
+      return new X509Certificate(`-----BEGIN ${rest}`);
+    } catch (cause) {
+      throw new Error(`certificate ${index + 1} in ${file} is damaged`, { cause });
+    }
+  });
+  return parsed.length;
 }
