@@ -4,6 +4,7 @@
  */
 import type { SubmittingAccount } from '../accounts/account.js';
 import { type Clock, sleep } from '../core/clock.js';
+import { AppError } from '../core/errors.js';
 import type { Logger } from '../core/logger.js';
 import { AuthRefused } from '../protocol/smtp/client.js';
 import { enhancedDetail } from '../protocol/smtp/codes.js';
@@ -14,10 +15,17 @@ import { logIn } from './login.js';
 import type { ExtensionMemory } from './offer.js';
 import { Turnstile } from './pacing.js';
 import { Patience } from './patience.js';
+import { unlessAborted, withinTime } from './time-limit.js';
 import { type UpstreamOwner, UpstreamSession } from './upstream.js';
 
 /** Long enough for the next message of a burst, far below the idle limits of servers (RFC 5321: 5 minutes). */
 const idleMs = 60_000;
+/**
+ * The wait for a turn, the token, the wait for a login, and connecting up to AUTH, perhaps twice: each step has a
+ * time-out of its own, and all of them together end while the submitting client, which waits five minutes for its
+ * reply to MAIL (RFC 5321, 4.5.3.2.2), is still there.
+ */
+const longestStartMs = 4 * 60_000;
 /** A session is not reused this close to its token's end: Gmail cuts it there, perhaps in mid-message. */
 const expiryMarginMs = 30_000;
 
@@ -51,10 +59,14 @@ export class AccountSessions {
 
   /** See UpstreamPool.acquire. */
   async acquire(live: LiveAccount, fresh: boolean): Promise<UpstreamSession> {
+    const { clock } = this.#options;
+    const startedAt = clock.monotonic();
     const turn = this.#turnstile.enter();
     if (turn !== undefined) await turn;
     try {
-      const session = (fresh ? undefined : this.#takeIdle()) ?? (await this.#open(live));
+      const session =
+        (fresh ? undefined : this.#takeIdle()) ??
+        (await this.#openWithin(longestStartMs - (clock.monotonic() - startedAt), live));
       this.#leased.add(session);
       return session;
     } catch (error) {
@@ -107,23 +119,34 @@ export class AccountSessions {
     if (this.#leased.delete(session)) this.#turnstile.leave();
   }
 
+  /** Opens a session, or throws AppError upstream-timeout after `limitMs`. */
+  #openWithin(limitMs: number, live: LiveAccount): Promise<UpstreamSession> {
+    const { clock, signal } = this.#options;
+    const { host, port } = this.account.submission.smtp;
+    const minutes = longestStartMs / 60_000;
+    const late = () =>
+      new AppError('upstream-timeout', `${host}:${port}: no session was ready within ${minutes} minutes`, {
+        hint: 'the server answers each step too slowly: look for what delays it, or try again later',
+      });
+    return withinTime({ clock, limitMs, signal, late }, (inTime) => this.#open(live, inTime));
+  }
+
   /** Signs in; a token that the server refuses is renewed once, and tried on a fresh connection. */
-  async #open(live: LiveAccount): Promise<UpstreamSession> {
-    const { tokens } = live;
-    const token = await tokens.accessToken();
+  async #open({ tokens }: LiveAccount, signal: AbortSignal): Promise<UpstreamSession> {
+    const token = await unlessAborted(tokens.accessToken(), signal);
     const standing = this.#patience.refusalOf(token);
     if (standing !== undefined) throw standing;
     try {
-      return await this.#signIn(token);
+      return await this.#signIn(token, signal);
     } catch (error) {
       if (!(error instanceof AuthRefused)) throw error;
-      const renewed = this.#mayRenew(error) ? await tokens.renew(token) : undefined;
+      const renewed = this.#mayRenew(error) ? await unlessAborted(tokens.renew(token), signal) : undefined;
       if (renewed === undefined) throw this.#refused(token, error);
       this.#options.logger.info(
         { account: this.account.name, reply: replyText(error.reply) },
         'token renewed: refused',
       );
-      return this.#signIn(renewed).catch((again: unknown) => {
+      return this.#signIn(renewed, signal).catch((again: unknown) => {
         throw again instanceof AuthRefused ? this.#refused(renewed, again) : again;
       });
     }
@@ -147,8 +170,8 @@ export class AccountSessions {
     return error;
   }
 
-  async #signIn(token: AccessToken): Promise<UpstreamSession> {
-    const { clientName, clock, deadlines, logger, signal, traceDialogue } = this.#options;
+  async #signIn(token: AccessToken, signal: AbortSignal): Promise<UpstreamSession> {
+    const { clientName, clock, deadlines, logger, traceDialogue } = this.#options;
     const { account } = this;
     const delayMs = this.#turnstile.reserveLogin();
     if (delayMs > 0) await sleep(clock, delayMs, signal);

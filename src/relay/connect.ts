@@ -6,28 +6,38 @@ import { connect as connectTcp, isIP, type Socket } from 'node:net';
 import { connect as connectTls, createSecureContext, type SecureContext, type TLSSocket } from 'node:tls';
 import { readTrustedRoots, type TrustSettings } from '../accounts/trusted-roots.js';
 import type { Clock } from '../core/clock.js';
-import { AppError, describeCause } from '../core/errors.js';
+import { AppError, describeCause, toAppError } from '../core/errors.js';
 import { clientStages } from '../protocol/smtp/states.js';
 import type { SmtpHost } from '../providers/provider.js';
 
-/** One TCP connection, without Nagle's delay (40 ms a message otherwise). Throws AppError upstream-*. */
-export function openTcp(server: SmtpHost, clock: Clock): Promise<Socket> {
+/**
+ * One TCP connection, without Nagle's delay (40 ms a message otherwise). Throws AppError upstream-*, or the
+ * signal's reason when it is aborted before.
+ */
+export function openTcp(server: SmtpHost, clock: Clock, signal: AbortSignal): Promise<Socket> {
   const where = `${server.host}:${server.port}`;
   const hint = `check that ${where} is the right server and that no firewall is in the way`;
   return new Promise((resolve, reject) => {
+    if (signal.aborted) return reject(toAppError(signal.reason));
     const socket = connectTcp({ host: server.host, port: server.port, noDelay: true });
     const timer = clock.setTimer(clientStages.connect.timeoutMs, () => {
       socket.destroy(
         new AppError('upstream-timeout', `${where} did not accept a connection in time`, { hint }),
       );
     });
-    socket.on('error', (cause) => {
+    const abort = () => socket.destroy(toAppError(signal.reason));
+    const settled = () => {
       timer.cancel();
+      signal.removeEventListener('abort', abort);
+    };
+    signal.addEventListener('abort', abort, { once: true });
+    socket.on('error', (cause) => {
+      settled();
       if (cause instanceof AppError) return reject(cause);
       reject(new AppError('upstream-unreachable', `${where}: ${describeCause(cause)}`, { hint, cause }));
     });
     socket.once('connect', () => {
-      timer.cancel();
+      settled();
       resolve(socket);
     });
   });

@@ -5,7 +5,7 @@
 import { isIP, type Socket } from 'node:net';
 import type { SubmittingAccount } from '../accounts/account.js';
 import type { Clock } from '../core/clock.js';
-import { AppError, toAppError } from '../core/errors.js';
+import { toAppError } from '../core/errors.js';
 import { type Extensions, requestStartTls, signIn } from '../protocol/smtp/client.js';
 import type { AccessToken } from '../refresh/token-source.js';
 import { openTcp, secureContextFor, startTls } from './connect.js';
@@ -17,7 +17,7 @@ export interface LoginOptions {
   /** Our name in EHLO. */
   readonly clientName: string;
   readonly clock: Clock;
-  /** Aborted: the attempt ends at once. */
+  /** Aborted: the attempt ends at once, and fails with the signal's reason. */
   readonly signal: AbortSignal;
   /** Gets each line of the conversation, tokens redacted. */
   readonly dialogue: ((line: string) => void) | undefined;
@@ -36,11 +36,10 @@ export async function logIn(options: LoginOptions): Promise<Login> {
   const lockStepOptions = { where: `${smtp.host}:${smtp.port}`, clock, dialogue };
   // Before there is a connection, so that nothing is waited for between it and the handshake.
   const context = smtp.tls === 'none' ? undefined : await secureContextFor(account.client);
-  let socket = await openTcp(smtp, clock);
+  let socket = await openTcp(smtp, clock, signal);
   const stop = () => socket.destroy();
   signal.addEventListener('abort', stop, { once: true });
   try {
-    if (signal.aborted) throw new AppError('upstream-lost', 'mailbearer is stopping');
     if (context !== undefined) {
       if (smtp.tls === 'starttls') {
         const inClear = new LockStep(socket, lockStepOptions);
@@ -61,7 +60,7 @@ export async function logIn(options: LoginOptions): Promise<Login> {
     return { socket: lockStep.release(), extensions };
   } catch (error) {
     socket.destroy();
-    throw toAppError(error);
+    throw toAppError(signal.aborted ? signal.reason : error);
   } finally {
     signal.removeEventListener('abort', stop);
   }

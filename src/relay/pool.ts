@@ -4,6 +4,7 @@
  * round trips, a TLS handshake and an AUTH. Accounts never wait for each other.
  */
 import type { Clock } from '../core/clock.js';
+import { AppError } from '../core/errors.js';
 import type { Logger } from '../core/logger.js';
 import type { LiveAccount } from '../refresh/token-source.js';
 import { AccountSessions } from './account-sessions.js';
@@ -51,7 +52,7 @@ export class UpstreamPool {
 
   /** Ends every session; those that are idle say good-bye, and attempts to open one are given up. */
   close(): void {
-    this.#closing.abort();
+    this.#closing.abort(new AppError('upstream-lost', 'mailbearer is stopping'));
     for (const sessions of this.#accounts.values()) sessions.close();
   }
 

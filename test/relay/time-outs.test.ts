@@ -147,6 +147,32 @@ describe('a silent upstream', () => {
     expect((await submit(client)).at(-1)).toBe('250 2.0.0 Ok: queued');
   });
 
+  it('that drips through every step, and refuses the token after it, is given up after four minutes', async () => {
+    const { upstream, account, relay } = await oneAccount({}, {}, clock);
+    account.renewed = 'new';
+    upstream.script = (event) => (event === '' ? undefined : 'silence');
+    const client = await greetedClient(relay.port);
+    client.send(mail);
+    await expect.poll(() => upstream.connections).toBe(1);
+    for (const [answer, next] of [
+      ['220 hi\r\n', '[1] EHLO client.example'],
+      ['250-hi\r\n250 AUTH XOAUTH2\r\n', expect.stringMatching(/^\[1\] AUTH XOAUTH2 /)],
+      ['535 5.7.8 no\r\n', undefined],
+      ['220 hi\r\n', '[2] EHLO client.example'],
+    ] as const) {
+      for (let at = 0; at < answer.length; at++) {
+        await clock.advance((55 * second) / answer.length);
+        upstream.say(answer.charAt(at));
+      }
+      if (next === undefined) await expect.poll(() => upstream.connections).toBe(2);
+      else await expect.poll(() => upstream.lines.at(-1)).toEqual(next);
+    }
+    expect(await replyAfter(client, 20 * second)).toMatch(/^451 4\.4\.2 a@example\.org: /);
+    await expect.poll(() => upstream.open).toBe(0);
+    const logged = relay.log.find((line) => line.message === 'message deferred');
+    expect(logged?.fields['cause']).toMatch(/: no session was ready within 4 minutes$/);
+  });
+
   it('at RSET is given up without anyone waiting for it', async () => {
     const { upstream, client } = await scene('RSET');
     client.send(`${mail}${rcpt}RSET\r\n`);
@@ -243,12 +269,13 @@ describe('stopping', () => {
   });
 
   it('leaves nothing open of a login that hangs, or of a session in RSET', async () => {
-    for (const stage of ['AUTH', 'RSET']) {
+    for (const stage of ['greeting', 'AUTH', 'RSET']) {
       const { upstream, relay } = await oneAccount({}, {}, clock);
       upstream.script = (event) => (event.startsWith(stage) ? 'silence' : undefined);
       const client = await greetedClient(relay.port);
       client.send(`${mail}${rcpt}RSET\r\n`);
-      await expect.poll(() => upstream.lines.at(-1)).toContain(stage);
+      if (stage === 'greeting') await expect.poll(() => upstream.open).toBe(1);
+      else await expect.poll(() => upstream.lines.at(-1)).toContain(stage);
       client.end();
       await closeRelay(relay, clock);
       await expect.poll(() => upstream.open).toBe(0);
