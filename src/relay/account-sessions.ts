@@ -95,8 +95,9 @@ export class AccountSessions {
 
   #takeIdle(): UpstreamSession | undefined {
     for (let session = this.#idle.pop(); session !== undefined; session = this.#idle.pop()) {
-      if (this.#isUsable(session)) return session;
-      session.quit();
+      if (session.isMidReply) session.destroy();
+      else if (this.#isUsable(session)) return session;
+      else session.quit();
     }
     return undefined;
   }

@@ -51,9 +51,7 @@ export class LockStep {
 
   /** The socket, for whoever speaks on it next. Throws when more came than was asked for (CVE-2011-0411). */
   release(): Socket {
-    if (this.#replies.pendingOctets > 0) {
-      this.#fail(this.#broken('sent a part of a reply unasked'));
-    }
+    if (this.#replies.isMidReply) this.#fail(this.#broken('sent a part of a reply unasked'));
     if (this.#failure !== undefined) throw this.#failure;
     this.#socket.off('data', this.#onData).off('error', this.#onError).off('close', this.#onClose);
     return this.#socket;

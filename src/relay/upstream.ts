@@ -80,6 +80,11 @@ export class UpstreamSession implements Expiring {
     return this.#due.length + this.#unsent.length;
   }
 
+  /** A part of a reply has come that nobody waits for: what comes next would be taken for its end. */
+  get isMidReply(): boolean {
+    return this.#replies.isMidReply;
+  }
+
   /** The upstream does not read as fast as it is sent to. */
   get isCongested(): boolean {
     return !this.#ended && this.#socket.writableNeedDrain;

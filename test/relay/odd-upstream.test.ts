@@ -108,6 +108,22 @@ describe('an upstream that says more than it was asked', () => {
     },
   );
 
+  it.each(['250 2.1', '250-2.1.0 more\r\n'])(
+    'and leaves it unfinished between messages (%j) has the next message on a fresh session',
+    async (text) => {
+      const { upstream, relay } = await oneAccount();
+      const client = await greetedClient(relay.port);
+      await submit(client);
+      upstream.say(text);
+      // What was said comes before the answer to this, which takes another way round.
+      await client.say('NOOP');
+      await client.say('NOOP');
+      expect((await submit(client)).at(-1)).toBe('250 2.0.0 Ok: queued');
+      expect(upstream.connections).toBe(2);
+      await expect.poll(() => upstream.open).toBe(1);
+    },
+  );
+
   it('behind the end of a message does not disturb the next', async () => {
     const { upstream, relay } = await oneAccount();
     upstream.script = once('end', '250 2.0.0 Ok\r\n250 2.0.0 Ok again\r\n');

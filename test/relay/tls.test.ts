@@ -102,7 +102,8 @@ describe('TLS to the upstream', () => {
   });
 
   it('is refused when octets in clear come behind the answer to STARTTLS', async () => {
-    for (const injected of ['220 go\r\n250-evil\r\n250 AUTH XOAUTH2\r\n', '220 go\r\n250-ev']) {
+    for (const evil of ['250-evil\r\n250 AUTH XOAUTH2\r\n', '250-evil\r\n', '250-ev']) {
+      const injected = `220 go\r\n${evil}`;
       const server = await listening((line) => {
         if (line.startsWith('EHLO')) return '250-x\r\n250 STARTTLS\r\n';
         return line.startsWith('STARTTLS') ? injected : undefined;

@@ -47,9 +47,14 @@ export class ReplyReader {
     this.#lines.push(chunk);
   }
 
-  /** Octets received after the last whole reply. */
+  /** Octets received after the last whole line. */
   get pendingOctets(): number {
     return this.#lines.pendingOctets;
+  }
+
+  /** A reply has begun, and its end is still to come. */
+  get isMidReply(): boolean {
+    return this.#texts.length > 0 || this.pendingOctets > 0;
   }
 
   /** The next whole reply, or undefined when more octets are needed. */
