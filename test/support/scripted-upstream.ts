@@ -4,7 +4,8 @@
  * octet, so that a test can compare what the client was told with what the upstream received.
  */
 import { createServer, type Server, type Socket } from 'node:net';
-import { createSecureContext, TLSSocket } from 'node:tls';
+import { createSecureContext, type SecureVersion, TLSSocket } from 'node:tls';
+import { DrippingStream, SlowWriter } from './drip.js';
 
 export interface ReceivedMessage {
   readonly user: string;
@@ -14,10 +15,23 @@ export interface ReceivedMessage {
   readonly data: string;
 }
 
-/** What to answer: reply lines, or an act: `silence`, `reset`, `close`; `last` closes behind it. Undefined: behave. */
-export type Answer = string | { readonly last: string } | undefined;
+/** A connection, for acts of any kind: what is spoken on, and the TCP socket below it (the same one in clear). */
+export interface Wire {
+  readonly stream: Socket;
+  readonly tcp: Socket;
+}
 
-/** The command line (`MAIL FROM:<…>`), or `greeting`, `end` (of a message), `body` (its first octets). */
+/**
+ * What to answer: reply lines, or an act: `silence`, `reset`, `close`; `drip` behaves, but lets the octets go (or,
+ * of a message, come) one by one; `last` closes behind it; `act` has the connection for good, and no command that
+ * still comes is answered. Undefined: behave.
+ */
+export type Answer = string | { readonly last: string } | { readonly act: (wire: Wire) => void } | undefined;
+
+/**
+ * The command line (`MAIL FROM:<…>`), or `greeting`, `tls` (its first octets), `body` (of a message, its first
+ * octets), `end` (of a message) and, when the message is taken and only the reply is left, `taken`.
+ */
 export type Script = (event: string, session: { readonly number: number; readonly user: string }) => Answer;
 
 export interface ScriptedUpstream {
@@ -34,6 +48,7 @@ export interface ScriptedUpstream {
   /** Connections in the middle of a transaction. */
   readonly busy: number;
   script: Script;
+  tls: UpstreamTls | undefined;
   /** Tokens that are accepted; undefined accepts any. */
   acceptedTokens: Set<string> | undefined;
   /** Says this, unasked or late, on every connection in clear. */
@@ -43,11 +58,22 @@ export interface ScriptedUpstream {
   resume(): void;
   /** Cuts every connection. */
   reset(): void;
+  /** Does this to every connection. */
+  act(act: (wire: Wire) => void): void;
   close(): Promise<void>;
 }
 
+export interface UpstreamTls {
+  readonly key: string;
+  readonly cert: string;
+  /** The newest version that it speaks. */
+  readonly maxVersion?: SecureVersion;
+}
+
 export interface UpstreamOptions {
-  readonly tls?: { readonly key: string; readonly cert: string } | undefined;
+  readonly tls?: UpstreamTls | undefined;
+  /** Default: a free one. */
+  readonly port?: number;
   /** TLS from the first octet. */
   readonly implicitTls?: boolean;
   readonly extensions?: readonly string[];
@@ -72,6 +98,7 @@ export async function startScriptedUpstream(options: UpstreamOptions = {}): Prom
     truncated: [] as string[],
     connections: 0,
     script: options.script ?? (() => undefined),
+    tls: options.tls,
     acceptedTokens: undefined as Set<string> | undefined,
     get open() {
       return sockets.size;
@@ -85,10 +112,9 @@ export async function startScriptedUpstream(options: UpstreamOptions = {}): Prom
     sockets.add(socket);
     socket.on('close', () => sockets.delete(socket));
     socket.on('error', () => undefined);
-    const stream = options.implicitTls ? secure(socket, options.tls) : socket;
-    serve(stream, ++state.connections, state, options);
+    serve(socket, ++state.connections, state, options);
   });
-  const port = await listen(server);
+  const port = await listen(server, options.port ?? 0);
   return Object.assign(state, {
     port,
     say: (text: string) => {
@@ -103,6 +129,9 @@ export async function startScriptedUpstream(options: UpstreamOptions = {}): Prom
     reset: () => {
       for (const socket of sockets) socket.resetAndDestroy();
     },
+    act: (act: (wire: Wire) => void) => {
+      for (const session of state.sessions) act(session.wire());
+    },
     close: () =>
       new Promise<void>((resolve) => {
         for (const socket of sockets) socket.destroy();
@@ -113,16 +142,20 @@ export async function startScriptedUpstream(options: UpstreamOptions = {}): Prom
 
 interface Session {
   isBusy(): boolean;
+  wire(): Wire;
 }
 
 type State = Pick<
   ScriptedUpstream,
-  'messages' | 'lines' | 'chunks' | 'truncated' | 'script' | 'acceptedTokens'
+  'messages' | 'lines' | 'chunks' | 'truncated' | 'script' | 'tls' | 'acceptedTokens'
 > & { readonly sessions: Set<Session> };
 
 function serve(first: Socket, number: number, state: State, options: UpstreamOptions): void {
   let socket = first;
-  let secured = options.implicitTls ?? false;
+  let secured = false;
+  /** The script has taken the connection over. */
+  let taken = false;
+  const slow = new SlowWriter((text) => socket.writable && socket.write(text, 'latin1'));
   let buffer = '';
   let mode: 'command' | 'auth' | 'auth-failed' | 'data' = 'command';
   let user = '';
@@ -132,7 +165,10 @@ function serve(first: Socket, number: number, state: State, options: UpstreamOpt
   let body: string[] = [];
   /** The last octets of the body so far, for an end mark in two chunks. */
   let tail = '';
-  const session: Session = { isBusy: () => mail !== '' || mode === 'data' };
+  const session: Session = {
+    isBusy: () => mail !== '' || mode === 'data',
+    wire: () => ({ stream: socket, tcp: first }),
+  };
   state.sessions.add(session);
   first.on('close', () => state.sessions.delete(session));
 
@@ -154,19 +190,45 @@ function serve(first: Socket, number: number, state: State, options: UpstreamOpt
   const scripted = (event: string): boolean => {
     const answer = state.script(event, { number, user });
     if (answer === undefined) return false;
+    if (answer === 'drip') {
+      if (event === 'body') readSlowly(socket);
+      else slow.begin();
+      return false;
+    }
     if (answer === 'silence') return true;
-    if (answer === 'reset') socket.resetAndDestroy();
-    else if (answer === 'close' || typeof answer === 'object') {
+    if (answer === 'reset') first.resetAndDestroy();
+    else if (typeof answer === 'object' && 'act' in answer) {
+      taken = true;
+      answer.act({ stream: socket, tcp: first });
+    } else if (answer === 'close' || typeof answer === 'object') {
       socket.end(typeof answer === 'object' ? answer.last : '', 'latin1');
       socket.removeAllListeners('data').resume();
     } else socket.write(answer, 'latin1');
     return true;
   };
 
-  const reply = (text: string) => void socket.write(`${text}\r\n`, 'latin1');
+  const reply = (text: string, then?: () => void) => slow.write(`${text}\r\n`, then);
+
+  /** TLS, from the client's first octets on. */
+  const startTls = () => {
+    secured = true;
+    socket.removeAllListeners('data').once('data', (hello: Buffer) => {
+      socket.pause();
+      socket.unshift(hello);
+      if (scripted('tls')) return;
+      attach(secure(slow.isSlow ? new DrippingStream(socket) : socket, socket, state.tls));
+      slow.end();
+      if (options.implicitTls) greet();
+    });
+  };
+  const greet = () => {
+    if (!scripted('greeting')) reply('220 scripted.example ESMTP');
+  };
+
+  const mayServe = () => socket.writable && !taken;
 
   function consume(): void {
-    while (socket.writable) {
+    while (mayServe()) {
       if (mode === 'data') {
         if (!bodySeen && buffer.length > 0) {
           bodySeen = true;
@@ -185,7 +247,7 @@ function serve(first: Socket, number: number, state: State, options: UpstreamOpt
         mode = 'command';
         if (!scripted('end')) {
           state.messages.push({ user, mail, recipients, data });
-          reply('250 2.0.0 Ok: queued');
+          if (!scripted('taken')) reply('250 2.0.0 Ok: queued');
         }
         mail = '';
         recipients = [];
@@ -208,17 +270,14 @@ function serve(first: Socket, number: number, state: State, options: UpstreamOpt
     const verb = line.split(' ')[0]!.toUpperCase();
     if (verb === 'EHLO') {
       const offered = [...(options.extensions ?? defaultExtensions)];
-      if (options.tls !== undefined && !secured) offered.push('STARTTLS');
+      if (state.tls !== undefined && !secured) offered.push('STARTTLS');
       reply(
         ['scripted.example', ...offered]
           .map((text, index) => `250${index === offered.length ? ' ' : '-'}${text}`)
           .join('\r\n'),
       );
     } else if (verb === 'STARTTLS') {
-      reply('220 2.0.0 Go ahead');
-      socket.removeAllListeners('data');
-      secured = true;
-      attach(secure(socket, options.tls));
+      reply('220 2.0.0 Go ahead', startTls);
     } else if (verb === 'AUTH') {
       const response = line.split(' ')[2];
       if (response === undefined) {
@@ -244,8 +303,7 @@ function serve(first: Socket, number: number, state: State, options: UpstreamOpt
       tail = '\r\n';
       reply('354 End data with <CR><LF>.<CR><LF>');
     } else if (verb === 'QUIT') {
-      reply('221 2.0.0 Bye');
-      socket.end();
+      reply('221 2.0.0 Bye', () => socket.end());
     } else reply('250 2.0.0 Ok');
   }
 
@@ -260,21 +318,39 @@ function serve(first: Socket, number: number, state: State, options: UpstreamOpt
     reply(`334 ${Buffer.from('{"status":"401","schemes":"Bearer"}').toString('base64')}`);
   }
 
-  attach(first);
-  if (!scripted('greeting')) reply('220 scripted.example ESMTP');
+  if (options.implicitTls) startTls();
+  else {
+    attach(first);
+    greet();
+  }
 }
 
-function secure(socket: Socket, tls: UpstreamOptions['tls']): TLSSocket {
+function secure(below: Socket | DrippingStream, socket: Socket, tls: UpstreamTls | undefined): TLSSocket {
   if (tls === undefined) throw new Error('a certificate is needed for TLS');
-  const stream = new TLSSocket(socket, { isServer: true, secureContext: createSecureContext(tls) });
+  const old = tls.maxVersion?.startsWith('TLSv1.1')
+    ? ({ minVersion: 'TLSv1', ciphers: 'ALL:@SECLEVEL=0' } as const)
+    : {};
+  const secureContext = createSecureContext({ ...tls, ...old });
+  const stream = new TLSSocket(below, { isServer: true, secureContext });
   stream.on('close', () => socket.destroy());
   stream.on('end', () => stream.destroy());
   return stream;
 }
 
-function listen(server: Server): Promise<number> {
+/** A little at a time, and each time not before everything else had its turn. */
+function readSlowly(stream: Socket): void {
+  stream.pause();
+  const sip = () => {
+    if (stream.destroyed) return;
+    stream.read(1 + Math.floor(stream.readableLength / 2));
+    setImmediate(sip);
+  };
+  setImmediate(sip);
+}
+
+function listen(server: Server, wanted: number): Promise<number> {
   return new Promise((resolve) => {
-    server.listen(0, '127.0.0.1', () => {
+    server.listen(wanted, '127.0.0.1', () => {
       const address = server.address();
       resolve(typeof address === 'object' && address !== null ? address.port : 0);
     });
