@@ -1,6 +1,7 @@
 /**
  * The documentation held against the program: links lead somewhere, commands and options exist, examples are
- * understood, and tables say what the code says. `npm run docs` writes the tables of docs/configuration.md.
+ * understood, and tables say what the code says. `npm run docs` writes the tables of docs/configuration.md and
+ * docs/reliability.md.
  */
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
@@ -11,7 +12,9 @@ import { parseConfig } from '../src/config/parse.js';
 import { failures } from '../src/core/errors.js';
 import { enhancedCode } from '../src/protocol/smtp/codes.js';
 import { parseToken } from '../src/tokens/format.js';
-import { withTables } from './support/configuration-manual.js';
+import { faultTables } from './faults/tables.js';
+import { configurationTables } from './support/configuration-manual.js';
+import { withTables } from './support/manual-tables.js';
 import { anchorsOf, codeOf, fencesOf, linksOf, tableRows } from './support/markdown.js';
 import { runBinary } from './support/run-binary.js';
 
@@ -125,7 +128,15 @@ describe('the documentation', () => {
 
   it('has a manual of the configuration that says what its schema says', async () => {
     const path = join(root, 'docs/configuration.md');
-    await expect(await withTables(read('docs/configuration.md'), path)).toMatchFileSnapshot(path);
+    const page = await withTables(read('docs/configuration.md'), path, configurationTables());
+    await expect(page).toMatchFileSnapshot(path);
+  });
+
+  it('has a manual of faults that says what their tests play', async () => {
+    const path = join(root, 'docs/reliability.md');
+    await expect(await withTables(read('docs/reliability.md'), path, faultTables())).toMatchFileSnapshot(
+      path,
+    );
   });
 
   it('names npm scripts that exist', () => {

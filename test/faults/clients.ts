@@ -59,6 +59,6 @@ export const excesses = {
   'sends 10 MB without a newline as a command': '500 5.5.2 once, and the session goes on',
   'sends 10 MB without a newline in a message': 'the message is sent as it is',
   'pipelines more than it may while it waits':
-    'it is not read from until the upstream has answered; then each command gets its reply',
+    'it is not read from until the server has answered; then each command gets its reply',
   'opens 5,000 connections and says nothing': 'each is greeted or told 421; other sessions go on',
 } as const;

@@ -67,7 +67,7 @@ export function answerOf(fault: Fault, stage: Stage, clock: VirtualClock): Answe
     case 'over-long line':
       return `${code} ${'x'.repeat(5000)}`;
     case 'lines without end':
-      return `${code}-2.0.0 more\r\n`.repeat(500);
+      return { act: ({ stream }) => endlessly(stream, `${code}-2.0.0 more\r\n`) };
     case '421':
       return { last: '421 4.3.2 Shutting down\r\n' };
     case 'silence':
@@ -96,7 +96,8 @@ function inHandshake(fault: Fault, clock: VirtualClock): Answer {
   // An alert of the fatal kind; a record longer than any may be; alerts of the harmless kind.
   if (fault === 'refuses us') return '\x15\x03\x03\x00\x02\x02\x28';
   if (fault === 'over-long line') return `\x16\x03\x03\xff\xff${'x'.repeat(70_000)}`;
-  if (fault === 'lines without end') return '\x15\x03\x03\x00\x02\x01\x5a'.repeat(500);
+  if (fault === 'lines without end')
+    return { act: ({ stream }) => endlessly(stream, '\x15\x03\x03\x00\x02\x01\x5a') };
   if (fault === 'endless drip')
     return { act: dripping(`\x16\x03\x03\x40\x00${'\x02\x00\x20'.repeat(1000)}`, clock) };
   return answerOf(fault, fault === 'RST' || fault === 'FIN' ? 'connect' : 'greeting', clock);
@@ -111,6 +112,12 @@ function ending(stage: Stage, code: number, end: (wire: Wire) => void): Answer {
       setImmediate(() => setImmediate(() => end(wire)));
     },
   };
+}
+
+function endlessly(stream: Wire['stream'], text: string): void {
+  if (!stream.writable) return;
+  stream.write(text.repeat(50), 'latin1');
+  setImmediate(() => endlessly(stream, text));
 }
 
 function dripAtOnce(stream: Wire['stream'], text: string): void {

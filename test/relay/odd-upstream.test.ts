@@ -108,6 +108,20 @@ describe('an upstream that says more than it was asked', () => {
     },
   );
 
+  it('by refusing a message half-way and then accepting it is believed the first time', async () => {
+    const { upstream, relay } = await oneAccount();
+    upstream.script = once('body', '452 4.3.1 full\r\n250 2.0.0 Ok: queued after all\r\n');
+    const client = await greetedClient(relay.port);
+    client.send(envelope);
+    await replies(client, 3);
+    client.send('half of it\r\n');
+    await expect.poll(() => upstream.open).toBe(0);
+    client.send('and the rest\r\n.\r\n');
+    expect(await client.reply()).toBe('452 4.3.1 full');
+    expect(upstream.messages).toEqual([]);
+    expect((await submit(client)).at(-1)).toBe('250 2.0.0 Ok: queued');
+  });
+
   it.each(['250 2.1', '250-2.1.0 more\r\n'])(
     'and leaves it unfinished between messages (%j) has the next message on a fresh session',
     async (text) => {

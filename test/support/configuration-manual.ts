@@ -1,12 +1,12 @@
 /**
  * The tables of docs/configuration.md, made from what the program goes by: the configuration's schema and the
- * built-in providers. The prose around the tables is written by hand and stays as it is.
+ * built-in providers.
  */
-import { format, resolveConfig } from 'prettier';
 import { z } from 'zod';
 import { configSchema } from '../../src/config/schema.js';
 import { formatDuration } from '../../src/core/duration.js';
 import { presets } from '../../src/providers/index.js';
+import { type Row, table } from './manual-tables.js';
 
 /** What is used of a JSON Schema. */
 interface Schema {
@@ -17,24 +17,7 @@ interface Schema {
   readonly additionalProperties?: Schema;
 }
 
-type Row = readonly string[];
-
-const block = /(<!-- table: (\w+) -->\n).*?(<!-- \/table -->)/gs;
-
-/** `manual` with its tables as they should be. Throws when a table has no place in it, or a place no table. */
-export async function withTables(manual: string, path: string): Promise<string> {
-  const left = makeTables();
-  const filled = manual.replaceAll(block, (_whole, start: string, name: string, end: string) => {
-    const table = left.get(name);
-    if (table === undefined) throw new Error(`there is no table "${name}", or its place comes twice`);
-    left.delete(name);
-    return `${start}\n${table}\n\n${end}`;
-  });
-  if (left.size > 0) throw new Error(`no place for the tables ${[...left.keys()].join(', ')}`);
-  return format(filled, { ...(await resolveConfig(path)), parser: 'markdown' });
-}
-
-function makeTables(): Map<string, string> {
+export function configurationTables(): Map<string, string> {
   const root = z.toJSONSchema(configSchema, { io: 'input' }) as Schema;
   const top = keysOf(root);
   const providers = keysOf(top['providers']?.additionalProperties);
@@ -77,11 +60,6 @@ function presetTable(): string {
     ];
   });
   return table(['name', 'service', 'SMTP server', 'token endpoint', '`refresh_window`'], rows);
-}
-
-function table(head: Row, rows: readonly Row[]): string {
-  const escaped = rows.map((row) => row.map((cell) => cell.replaceAll('|', '\\|')));
-  return [head, head.map(() => '---'), ...escaped].map((row) => `| ${row.join(' | ')} |`).join('\n');
 }
 
 function code(text: string): string {
