@@ -12,6 +12,8 @@ import { createInterface } from 'node:readline';
 const tokenLifeSeconds = 30 * 86_400;
 /** Microsoft's have between 1.5 and 2.5 kB. */
 const tokenOctets = 2_000;
+/** What a hoster's own server allows: every session of the generator has one upstream, as it has through a pipe. */
+const mostSessions = 1_000;
 
 /** @typedef {'plain' | 'tls' | 'slow'} Upstream */
 
@@ -41,10 +43,10 @@ export async function configure(directory, { port, upstreams, authorityFile }) {
     };
     await writeFile(join(tokens, senderFor(upstream)), JSON.stringify(token), { mode: 0o600 });
   }
-  const smtp = (/** @type {Upstream} */ upstream, /** @type {number} */ sinkPort) =>
+  const submission = (/** @type {Upstream} */ upstream, /** @type {number} */ sinkPort) =>
     upstream === 'tls'
-      ? { host: 'localhost', port: sinkPort, tls: 'starttls' }
-      : { host: '127.0.0.1', port: sinkPort, tls: 'none' };
+      ? { smtp: { host: 'localhost', port: sinkPort, tls: 'starttls' } }
+      : { smtp: { host: '127.0.0.1', port: sinkPort, tls: 'none' }, max_sessions: mostSessions };
   const config = {
     client_id: 'bench',
     // Nothing listens there: no token is refreshed.
@@ -52,7 +54,7 @@ export async function configure(directory, { port, upstreams, authorityFile }) {
     ca_bundle_file: authorityFile,
     token_dir: tokens,
     accounts: Object.fromEntries(
-      accounts.map(([upstream, sinkPort]) => [senderFor(upstream), { smtp: smtp(upstream, sinkPort) }]),
+      accounts.map(([upstream, sinkPort]) => [senderFor(upstream), submission(upstream, sinkPort)]),
     ),
     relay: { listen: `127.0.0.1:${port}` },
   };

@@ -67,6 +67,10 @@ export async function measure({ rounds, only, quick, program }, tell) {
       rows: [...results].flatMap(([scenario, samples]) => rowsOf(scenario, samples)),
       profile: wantsProfile ? await profileRelay(bench) : [],
     };
+  } catch (error) {
+    // What is found when it is closed is a consequence, and must not hide the cause.
+    await bench.close().catch(() => undefined);
+    throw error;
   } finally {
     await bench.close();
   }
