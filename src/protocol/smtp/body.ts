@@ -67,7 +67,7 @@ export class BodyScanner {
       }
       const after = neighbourAfter(data, at + 1);
       if (after === undefined) {
-        this.#held = data.subarray(at);
+        this.#held = Buffer.from(data.subarray(at));
         return this.#finish(data, out.upTo(at), at, at);
       }
       const verdict = verdicts[neighbourBefore(data, at, this.#before)][after];

@@ -38,7 +38,9 @@ export interface ForeignProtocol {
   readonly protocol: 'HTTP' | 'TLS';
 }
 
-const simpleVerbs: ReadonlySet<string> = new Set([
+const knownVerbs: ReadonlySet<string> = new Set([
+  'MAIL',
+  'RCPT',
   'EHLO',
   'HELO',
   'DATA',
@@ -59,21 +61,22 @@ const httpMethod = /^(?:GET|HEAD|POST|PUT|DELETE|CONNECT|OPTIONS|TRACE|PATCH|PRI
 const headerLine = /^[!-9;-~]+:/;
 const tlsHandshake = '\x16\x03';
 
-/** Only the space is a space: for `trim` and `\s` octet A0 is one too, and that is a part of letters in UTF-8. */
-const outerSpaces = /^ +| +$/g;
-
 const controlCharacter = /[\u0000-\u001f\u007f]/;
 
 export function parseCommand(line: string): Command | Fault | ForeignProtocol {
-  if (line.startsWith(tlsHandshake)) return { verb: 'foreign', protocol: 'TLS' };
-  if (httpMethod.test(line) || headerLine.test(line)) return { verb: 'foreign', protocol: 'HTTP' };
-  if (controlCharacter.test(line)) return fault(500, '5.2', 'Control characters are not allowed in commands');
   const space = line.indexOf(' ');
-  const verb = (space < 0 ? line : line.slice(0, space)).toUpperCase();
-  const argument = space < 0 ? '' : line.slice(space + 1).replaceAll(outerSpaces, '');
-  if (verb === 'MAIL') return parsePathCommand('MAIL', 'FROM', argument);
-  if (verb === 'RCPT') return parsePathCommand('RCPT', 'TO', argument);
-  if (simpleVerbs.has(verb)) {
+  const verb = upperCase(space < 0 ? line : line.slice(0, space));
+  // No other protocol's line begins with one of these words.
+  const isKnown = knownVerbs.has(verb);
+  if (!isKnown) {
+    const protocol = foreignProtocol(line);
+    if (protocol !== undefined) return { verb: 'foreign', protocol };
+  }
+  if (controlCharacter.test(line)) return fault(500, '5.2', 'Control characters are not allowed in commands');
+  const argument = space < 0 ? '' : withoutOuterSpaces(line.slice(space + 1));
+  if (verb === 'MAIL') return parsePathCommand('MAIL', 'FROM:', argument);
+  if (verb === 'RCPT') return parsePathCommand('RCPT', 'TO:', argument);
+  if (isKnown) {
     if (argument !== '' && bareVerbs.has(verb)) return fault(501, '5.4', `${verb} takes no argument`);
     if (argument === '' && (verb === 'EHLO' || verb === 'HELO'))
       return fault(501, '5.4', `${verb} needs a name`);
@@ -83,14 +86,30 @@ export function parseCommand(line: string): Command | Fault | ForeignProtocol {
   return fault(500, '5.2', 'Unknown command');
 }
 
+/** Most clients write upper case, and converting costs more than looking. */
+function upperCase(word: string): string {
+  return knownVerbs.has(word) ? word : word.toUpperCase();
+}
+
+function foreignProtocol(line: string): ForeignProtocol['protocol'] | undefined {
+  if (line.startsWith(tlsHandshake)) return 'TLS';
+  return httpMethod.test(line) || headerLine.test(line) ? 'HTTP' : undefined;
+}
+
+/** Only the space is a space: for `trim` and `\s` octet A0 is one too, and that is a part of letters in UTF-8. */
+function withoutOuterSpaces(text: string): string {
+  return text.startsWith(' ') || text.endsWith(' ') ? text.replaceAll(/^ +| +$/g, '') : text;
+}
+
 function parsePathCommand(
   verb: 'MAIL' | 'RCPT',
-  keyword: 'FROM' | 'TO',
+  keyword: 'FROM:' | 'TO:',
   argument: string,
 ): PathCommand | Fault {
-  const syntax = `Syntax: ${verb} ${keyword}:<address>`;
-  if (!argument.toUpperCase().startsWith(`${keyword}:`)) return fault(501, '5.4', syntax);
-  const rest = argument.slice(keyword.length + 1).replaceAll(outerSpaces, '');
+  const syntax = `Syntax: ${verb} ${keyword}<address>`;
+  const isGood = argument.startsWith(keyword) || argument.slice(0, keyword.length).toUpperCase() === keyword;
+  if (!isGood) return fault(501, '5.4', syntax);
+  const rest = withoutOuterSpaces(argument.slice(keyword.length));
   const path = takePath(rest);
   if (path === undefined) return fault(501, '5.4', syntax);
   if (verb === 'RCPT' && path.text === '') return fault(501, '1.3', 'A recipient is needed');
@@ -99,18 +118,26 @@ function parsePathCommand(
   return { verb, path: path.text, parameters };
 }
 
+/** What a path with quotes or escapes holds; without these the first `>` ends it. */
+const intricate = /["\\< ]/;
+
 /** A path in angle brackets, quoted strings respected, or (printers do it) an address without brackets. */
 function takePath(text: string): { text: string; length: number } | undefined {
   if (!text.startsWith('<')) {
     const bare = /^[^ <>"]+/.exec(text)?.[0];
     return bare === undefined ? undefined : { text: bare, length: bare.length };
   }
+  const end = text.indexOf('>');
+  const plain = text.slice(1, end);
+  if (end > 0 && !intricate.test(plain)) return { text: plain, length: end + 1 };
   const match = /^<((?:[^"<>\\ ]|"(?:[^"\\]|\\.)*"|\\.)*)>/.exec(text);
   return match === null ? undefined : { text: match[1]!, length: match[0].length };
 }
 
-function parseParameters(text: string): Parameter[] | undefined {
-  if (text === '') return [];
+const noParameters: readonly Parameter[] = [];
+
+function parseParameters(text: string): readonly Parameter[] | undefined {
+  if (text === '') return noParameters;
   if (!text.startsWith(' ')) return undefined;
   const parameters: Parameter[] = [];
   for (const word of text.split(' ')) {
@@ -127,10 +154,10 @@ export function formatPathCommand(
   path: string,
   parameters: readonly Parameter[],
 ): string {
-  const words = parameters.map(({ keyword, value }) =>
-    value === undefined ? ` ${keyword}` : ` ${keyword}=${value}`,
-  );
-  return `${verb} ${verb === 'MAIL' ? 'FROM' : 'TO'}:<${path}>${words.join('')}\r\n`;
+  let line = `${verb} ${verb === 'MAIL' ? 'FROM' : 'TO'}:<${path}>`;
+  for (const { keyword, value } of parameters)
+    line += value === undefined ? ` ${keyword}` : ` ${keyword}=${value}`;
+  return `${line}\r\n`;
 }
 
 /** The mailbox of a path: without a source route (RFC 5321, 4.1.1.3 and appendix C). */

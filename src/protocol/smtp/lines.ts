@@ -11,12 +11,15 @@ export type Line =
   | { readonly kind: 'too-long' };
 
 const CR = 0x0d;
-const LF = 0x0a;
-const empty = Buffer.alloc(0);
+const bareNewline: Line = { kind: 'bare-newline' };
+const tooLong: Line = { kind: 'too-long' };
 
+/** A chunk is made a string once: searching and cutting a string costs far less than as many calls on a Buffer. */
 export class LineReader {
   readonly #longestOctets: number;
-  #buffer: Buffer = empty;
+  /** The octets that are not handed out yet begin at `#at`; one latin1 character an octet. */
+  #text = '';
+  #at = 0;
   /** Where the search for LF goes on, so that slow senders cost no quadratic search. */
   #searchFrom = 0;
   #skipping = false;
@@ -27,53 +30,58 @@ export class LineReader {
   }
 
   push(chunk: Buffer): void {
-    this.#buffer = this.#buffer.length === 0 ? chunk : Buffer.concat([this.#buffer, chunk]);
+    const text = chunk.toString('latin1');
+    this.#text = this.#at === this.#text.length ? text : this.#text.slice(this.#at) + text;
+    this.#searchFrom -= this.#at;
+    this.#at = 0;
   }
 
   get pendingOctets(): number {
-    return this.#buffer.length;
+    return this.#text.length - this.#at;
   }
 
   /** Everything not yet handed out as lines; the reader is empty afterwards. */
   takeRest(): Buffer {
-    const rest = this.#buffer;
-    this.#buffer = empty;
-    this.#searchFrom = 0;
+    const rest = Buffer.from(this.#text.slice(this.#at), 'latin1');
+    this.#clear();
     return rest;
   }
 
   next(): Line | undefined {
     for (;;) {
-      const lineFeed = this.#buffer.indexOf(LF, this.#searchFrom);
+      const lineFeed = this.#text.indexOf('\n', this.#searchFrom);
       if (lineFeed < 0) return this.#incomplete();
-      const octets = this.#buffer.subarray(0, lineFeed + 1);
-      this.#buffer = this.#buffer.subarray(lineFeed + 1);
-      this.#searchFrom = 0;
-      if (this.#skipping) {
-        this.#skipping = false;
-        continue;
-      }
-      return this.#judge(octets);
+      const start = this.#at;
+      this.#at = lineFeed + 1;
+      this.#searchFrom = this.#at;
+      if (!this.#skipping) return this.#judge(start, lineFeed);
+      this.#skipping = false;
     }
   }
 
   #incomplete(): Line | undefined {
-    if (this.#skipping) {
-      this.#buffer = empty;
-    } else if (this.#buffer.length >= this.#longestOctets) {
+    if (this.#skipping || this.pendingOctets === 0) {
+      this.#clear();
+    } else if (this.pendingOctets >= this.#longestOctets) {
       this.#skipping = true;
-      this.#buffer = empty;
-      this.#searchFrom = 0;
-      return { kind: 'too-long' };
+      this.#clear();
+      return tooLong;
     }
-    this.#searchFrom = this.#buffer.length;
+    this.#searchFrom = this.#text.length;
     return undefined;
   }
 
-  #judge(octets: Buffer): Line {
-    if (octets.length > this.#longestOctets) return { kind: 'too-long' };
-    const carriageReturn = octets.indexOf(CR);
-    if (carriageReturn < 0 || carriageReturn !== octets.length - 2) return { kind: 'bare-newline' };
-    return { kind: 'line', text: octets.toString('latin1', 0, carriageReturn) };
+  #judge(start: number, lineFeed: number): Line {
+    if (lineFeed + 1 - start > this.#longestOctets) return tooLong;
+    const end = lineFeed - 1;
+    if (end < start || this.#text.charCodeAt(end) !== CR) return bareNewline;
+    const text = this.#text.slice(start, end);
+    return text.includes('\r') ? bareNewline : { kind: 'line', text };
+  }
+
+  #clear(): void {
+    this.#text = '';
+    this.#at = 0;
+    this.#searchFrom = 0;
   }
 }

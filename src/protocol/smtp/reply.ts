@@ -74,25 +74,40 @@ export class ReplyReader {
 
   /** True when `line` was the last one of its reply. */
   #take(line: string): boolean {
-    const match = /^([2-5]\d\d)(?:([ -])(.*))?$/s.exec(line);
-    if (match === null) throw broken(`a line that is no reply: "${printable(line).slice(0, 80)}"`);
-    const code = Number(match[1]);
+    const code = codeOf(line);
+    const separator = line.charAt(3);
+    if (code === undefined || !(separator === ' ' || separator === '-' || separator === '')) {
+      throw broken(`a line that is no reply: "${printable(line).slice(0, 80)}"`);
+    }
     if (this.#texts.length > 0 && code !== this.#code)
       throw broken('a reply whose lines have different codes');
     if (this.#texts.length === mostLines) throw broken(`a reply of more than ${mostLines} lines`);
     this.#code = code;
-    this.#texts.push(printable(match[3] ?? ''));
-    return match[2] !== '-';
+    this.#texts.push(printable(line.slice(4)));
+    return separator !== '-';
   }
+}
+
+/** 200 to 599, or undefined. By hand, since each message has several replies and a regular expression costs more. */
+function codeOf(line: string): number | undefined {
+  const [first, second, third] = [digitAt(line, 0), digitAt(line, 1), digitAt(line, 2)];
+  const inRange = first >= 2 && first <= 5 && second >= 0 && second <= 9 && third >= 0 && third <= 9;
+  return inRange ? first * 100 + second * 10 + third : undefined;
+}
+
+/** NaN, which is in no range, beyond the end. */
+function digitAt(line: string, index: number): number {
+  return line.charCodeAt(index) - 0x30;
 }
 
 function broken(what: string): AppError {
   return new AppError('upstream-protocol', `the upstream server sent ${what}`);
 }
 
-const controlCharacters = /[\u0000-\u0008\u000a-\u001f\u007f]/g;
+const controlCharacter = /[\u0000-\u0008\u000a-\u001f\u007f]/;
+const controlCharacters = new RegExp(controlCharacter, 'g');
 
 /** Without control characters (tab excepted), so that no reply or log line can be forged. */
 export function printable(text: string): string {
-  return text.replace(controlCharacters, '?');
+  return controlCharacter.test(text) ? text.replace(controlCharacters, '?') : text;
 }

@@ -58,9 +58,15 @@ export class ServerProtocol {
     return this.#lines.pendingOctets + (this.#bodyInput?.length ?? 0);
   }
 
+  /** The octets are only lent: `keepInput` before they change. */
   receive(chunk: Buffer): void {
     if (this.#phase !== 'body') this.#lines.push(chunk);
     else this.#bodyInput = this.#bodyInput === undefined ? chunk : Buffer.concat([this.#bodyInput, chunk]);
+  }
+
+  /** Copies what was received and has not been handed out. */
+  keepInput(): void {
+    if (this.#bodyInput !== undefined) this.#bodyInput = Buffer.from(this.#bodyInput);
   }
 
   /** The next event, or undefined when more octets or an answer are needed. */
@@ -108,15 +114,15 @@ export class ServerProtocol {
     const chunk = this.#bodyInput;
     if (chunk === undefined || this.#body === undefined) return undefined;
     this.#bodyInput = undefined;
-    const part = this.#body.scan(chunk);
-    const ended = part.rest !== undefined;
+    const { pieces, octets, rest } = this.#body.scan(chunk);
     const { unsafe } = this.#body;
-    if (part.rest !== undefined) {
+    const ended = rest !== undefined;
+    if (ended) {
       this.#phase = 'awaiting-end-reply';
       this.#body = undefined;
-      if (part.rest.length > 0) this.#lines.push(part.rest);
+      if (rest.length > 0) this.#lines.push(rest);
     }
-    return { verb: 'body', ...part, ended, unsafe };
+    return { verb: 'body', pieces, octets, rest, ended, unsafe };
   }
 }
 
