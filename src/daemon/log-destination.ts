@@ -6,7 +6,7 @@
 import { write, writeSync } from 'node:fs';
 import { type Clock, type Timer } from '../core/clock.js';
 
-const enoughOctets = 4096;
+const enoughOctets = 65_536;
 const longestWaitMs = 100;
 const mostOctets = 1_048_576;
 
@@ -26,8 +26,7 @@ export class LogDestination {
   write(line: string): void {
     if (this.#lines.length + line.length > mostOctets) return;
     this.#lines += line;
-    if (this.#lines.length >= enoughOctets) this.#flush();
-    else this.#timer ??= this.#clock.setTimer(longestWaitMs, () => this.#flush(), { unref: true });
+    this.#flushInTime();
   }
 
   /** Writes out what is left, for the end of the process. */
@@ -38,6 +37,12 @@ export class LogDestination {
       // Whoever read the log is gone; nobody is left to tell.
     }
     this.#lines = '';
+  }
+
+  /** Many lines in one write: each wakes a thread, and under load one for each message would cost as much as it. */
+  #flushInTime(): void {
+    if (this.#lines.length >= enoughOctets) this.#flush();
+    else this.#timer ??= this.#clock.setTimer(longestWaitMs, () => this.#flush(), { unref: true });
   }
 
   #flush(): void {
@@ -57,7 +62,7 @@ export class LogDestination {
         this.#send(octets.subarray(written));
       } else {
         this.#writing = '';
-        this.#flush();
+        if (this.#lines !== '') this.#flushInTime();
       }
     });
   }

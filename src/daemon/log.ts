@@ -36,10 +36,22 @@ export async function createLog(level: LogLevel, format: LogFormat): Promise<Dae
   const options = {
     level,
     base: undefined,
-    timestamp: pino.stdTimeFunctions.isoTime,
+    timestamp: () => isoTime(systemClock.now()),
     formatters: { level: (label: string) => ({ level: label }) },
   };
   return withFlush(pino(options, destination), () => destination.flushSync());
+}
+
+let lastMs = 0;
+let lastTime = '';
+
+/** Many messages fall into one millisecond, and writing a date out is the dearest part of a line. */
+function isoTime(now: number): string {
+  if (now !== lastMs) {
+    lastMs = now;
+    lastTime = `,"time":"${new Date(now).toISOString()}"`;
+  }
+  return lastTime;
 }
 
 function withFlush(logger: pino.Logger, flush: () => void): DaemonLog {
