@@ -16,7 +16,7 @@ import type { ExtensionMemory } from './offer.js';
 import { Turnstile } from './pacing.js';
 import { Patience } from './patience.js';
 import { unlessAborted, withinTime } from './time-limit.js';
-import { type UpstreamOwner, UpstreamSession } from './upstream.js';
+import { type UpstreamHome, UpstreamSession } from './upstream.js';
 
 /** Long enough for the next message of a burst, far below the idle limits of servers (RFC 5321: 5 minutes). */
 const idleMs = 60_000;
@@ -40,7 +40,7 @@ export interface AccountSessionsOptions {
   readonly signal: AbortSignal;
 }
 
-export class AccountSessions {
+export class AccountSessions implements UpstreamHome {
   readonly account: SubmittingAccount;
   readonly #options: AccountSessionsOptions;
   readonly #turnstile: Turnstile;
@@ -58,10 +58,21 @@ export class AccountSessions {
   }
 
   /** See UpstreamPool.acquire. */
-  async acquire(live: LiveAccount, fresh: boolean): Promise<UpstreamSession> {
+  acquire(live: LiveAccount, fresh: boolean): UpstreamSession | Promise<UpstreamSession> {
+    const turn = this.#turnstile.enter();
+    const idle = turn === undefined && !fresh ? this.#takeIdle() : undefined;
+    if (idle === undefined) return this.#acquireLater(turn, live, fresh);
+    this.#leased.add(idle);
+    return idle;
+  }
+
+  async #acquireLater(
+    turn: Promise<void> | undefined,
+    live: LiveAccount,
+    fresh: boolean,
+  ): Promise<UpstreamSession> {
     const { clock } = this.#options;
     const startedAt = clock.monotonic();
-    const turn = this.#turnstile.enter();
     if (turn !== undefined) await turn;
     try {
       const session =
@@ -75,15 +86,22 @@ export class AccountSessions {
     }
   }
 
-  /** See UpstreamPool.release. */
-  release(session: UpstreamSession, reset: boolean): void {
+  takeBack(session: UpstreamSession, reset: boolean): void {
     if (!session.isAlive) return;
-    session.owner = idleOwner(session);
     if (!reset) return this.#keep(session);
-    session.command('rset', 'RSET\r\n', (reply) => {
-      if (reply.code === 250) this.#keep(session);
-      else session.destroy();
+    session.command('RSET\r\n', {
+      stage: 'rset',
+      take: (reply) => {
+        if (reply.code === 250) this.#keep(session);
+        else session.destroy();
+      },
     });
+  }
+
+  ended(session: UpstreamSession): void {
+    const index = this.#idle.indexOf(session);
+    if (index >= 0) this.#idle.splice(index, 1);
+    if (this.#leased.delete(session)) this.#turnstile.leave();
   }
 
   /** Those that are idle say good-bye; the others end, too, when they are released or the relay stops. */
@@ -111,12 +129,6 @@ export class AccountSessions {
     if (this.#closed || !this.#isUsable(session)) return session.quit();
     this.#idle.push(session);
     session.idleUntil(this.#options.deadlines.in(idleMs));
-    if (this.#leased.delete(session)) this.#turnstile.leave();
-  }
-
-  #forget(session: UpstreamSession): void {
-    const index = this.#idle.indexOf(session);
-    if (index >= 0) this.#idle.splice(index, 1);
     if (this.#leased.delete(session)) this.#turnstile.leave();
   }
 
@@ -184,8 +196,7 @@ export class AccountSessions {
       const login = await logIn({ account, token, clientName, clock, signal, dialogue });
       this.#options.extensions.learn(account.submission.smtp, login.extensions);
       this.#patience.accepted();
-      const onEnd = (ended: UpstreamSession) => this.#forget(ended);
-      return new UpstreamSession(login, { account, token, deadlines, dialogue, onEnd });
+      return new UpstreamSession(login, { account, token, deadlines, dialogue, home: this });
     } finally {
       this.#opening--;
     }
@@ -198,13 +209,4 @@ export class AccountSessions {
       this.#idle.shift()?.quit();
     }
   }
-}
-
-/** Between messages a session has nothing to say. */
-function idleOwner(session: UpstreamSession): UpstreamOwner {
-  return {
-    upstreamLost: () => undefined,
-    upstreamSpoke: () => session.destroy(),
-    upstreamDrained: () => undefined,
-  };
 }

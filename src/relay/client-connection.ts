@@ -7,7 +7,8 @@ import type { Socket } from 'node:net';
 import { makeReply, type Reply } from '../protocol/smtp/reply.js';
 import type { ClientTime } from './client-time.js';
 import type { Deadlines, Expiring } from './deadlines.js';
-import { ReplyQueue, type Respond } from './reply-queue.js';
+import { type ReplyPlace, ReplyQueue } from './reply-queue.js';
+import { acceptShared } from './shared-buffer.js';
 
 /** For the client to read our last words. */
 const closeMs = 10_000;
@@ -15,7 +16,8 @@ const closeMs = 10_000;
 const mostPendingReplies = 1000;
 
 export interface ConnectionUser {
-  receive(chunk: Buffer): void;
+  /** Octets that are valid during the call. */
+  receive(lent: Buffer): void;
   /** Replies went out, or the client reads again: more may be handled now. */
   proceed(): void;
   /** The client will say nothing more; it may still read. */
@@ -47,14 +49,16 @@ export class ClientConnection implements Expiring {
   /** Whether the client may take its time to close its half. */
   #lingers = true;
 
-  constructor(socket: Socket, user: ConnectionUser, options: ConnectionOptions) {
-    this.#socket = socket;
+  /** @param accepted paused, from a server with `allowHalfOpen` and `pauseOnConnect` */
+  constructor(accepted: Socket, user: ConnectionUser, options: ConnectionOptions) {
     this.#options = options;
     this.#user = user;
     this.#replies = new ReplyQueue((text) => this.#write(text));
     this.deadlineAt = options.time.next();
     options.deadlines.watch(this);
-    socket.on('data', (chunk) => this.#receive(chunk));
+    const socket = acceptShared(accepted);
+    this.#socket = socket;
+    socket.on('data', (lent) => this.#receive(lent));
     socket.on('drain', () => user.proceed());
     socket.on('end', () => user.inputEnded());
     socket.on('error', () => socket.destroy());
@@ -68,7 +72,7 @@ export class ClientConnection implements Expiring {
   }
 
   /** Takes the place of the next command; its reply is due exactly once. */
-  reserve(): Respond {
+  reserve(): ReplyPlace {
     return this.#replies.reserve();
   }
 
@@ -107,7 +111,7 @@ export class ClientConnection implements Expiring {
   goodbye(detail: string, text: string, { lingers } = { lingers: true }): void {
     if (this.#leaving) return;
     this.#lingers = lingers;
-    this.reserve()(makeReply(421, detail, text));
+    this.reserve().answer(makeReply(421, detail, text));
     this.leave();
   }
 
@@ -132,15 +136,15 @@ export class ClientConnection implements Expiring {
   #greet(): void {
     if (!this.isOpen) return;
     this.#greeted = true;
-    this.reserve()(this.#options.greeting);
+    this.reserve().answer(this.#options.greeting);
   }
 
-  #receive(chunk: Buffer): void {
+  #receive(lent: Buffer): void {
     if (!this.#greeted) return this.expel('spoke before the greeting');
     // A client that talks on after our good-bye gains no time by it.
     if (!this.isOpen) return;
     this.deadlineAt = this.#options.time.next();
-    this.#user.receive(chunk);
+    this.#user.receive(lent);
   }
 
   #write(text: string): void {
@@ -148,7 +152,7 @@ export class ClientConnection implements Expiring {
       for (const line of text.trimEnd().split('\r\n')) this.#options.trace(`S: ${line}`);
     if (this.#socket.writable) this.#socket.write(text, 'latin1');
     this.deadlineAt = this.#options.time.next();
-    if (!this.#leaving) queueMicrotask(() => this.#user.proceed());
+    if (!this.#leaving) this.#user.proceed();
     else if (this.#replies.pending === 0) this.#close();
   }
 

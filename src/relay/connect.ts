@@ -9,6 +9,7 @@ import type { Clock } from '../core/clock.js';
 import { AppError, describeCause, toAppError } from '../core/errors.js';
 import { clientStages } from '../protocol/smtp/states.js';
 import type { SmtpHost } from '../providers/provider.js';
+import { connectShared } from './shared-buffer.js';
 
 /**
  * One TCP connection, without Nagle's delay (40 ms a message otherwise). Throws AppError upstream-*, or the
@@ -19,7 +20,9 @@ export function openTcp(server: SmtpHost, clock: Clock, signal: AbortSignal): Pr
   const hint = `check that ${where} is the right server and that no firewall is in the way`;
   return new Promise((resolve, reject) => {
     if (signal.aborted) return reject(toAppError(signal.reason));
-    const socket = connectTcp({ host: server.host, port: server.port, noDelay: true });
+    const options = { host: server.host, port: server.port, noDelay: true };
+    // TLS reads from its socket in a way of its own.
+    const socket = server.tls === 'none' ? connectShared(options) : connectTcp(options);
     const timer = clock.setTimer(clientStages.connect.timeoutMs, () => {
       socket.destroy(
         new AppError('upstream-timeout', `${where} did not accept a connection in time`, { hint }),

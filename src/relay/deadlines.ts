@@ -16,19 +16,22 @@ export class Deadlines {
   readonly #clock: Clock;
   readonly #watched = new Set<Expiring>();
   #timer: Timer | undefined;
+  /** The time at the last look, which is at most one tick ago: reading the clock for each octet would cost more. */
+  #lookedAt = 0;
 
   constructor(clock: Clock) {
     this.#clock = clock;
   }
 
-  /** The moment `delayMs` from now. */
+  /** The moment `delayMs` from now, or up to one tick later. */
   in(delayMs: number): number {
-    return this.#clock.monotonic() + delayMs;
+    if (this.#timer === undefined) this.#lookedAt = this.#clock.monotonic();
+    return this.#lookedAt + tickMs + delayMs;
   }
 
   watch(connection: Expiring): void {
     this.#watched.add(connection);
-    this.#timer ??= this.#clock.setTimer(tickMs, () => this.#look());
+    if (this.#timer === undefined) this.#lookLater(this.#clock.monotonic());
   }
 
   unwatch(connection: Expiring): void {
@@ -43,6 +46,12 @@ export class Deadlines {
     // One that ends may end another.
     for (const connection of [...this.#watched])
       if (this.#watched.has(connection) && connection.deadlineAt <= now) connection.expire();
-    this.#timer = this.#watched.size > 0 ? this.#clock.setTimer(tickMs, () => this.#look()) : undefined;
+    this.#timer = undefined;
+    if (this.#watched.size > 0) this.#lookLater(now);
+  }
+
+  #lookLater(now: number): void {
+    this.#lookedAt = now;
+    this.#timer = this.#clock.setTimer(tickMs, () => this.#look());
   }
 }

@@ -55,6 +55,7 @@ const parametersOf: Readonly<Record<PathCommand['verb'], ReadonlySet<string>>> =
 
 /** The refusal of a parameter that no upstream could be given (RFC 5321, 4.1.1.11), or undefined. */
 export function refuseParameters(command: PathCommand): Reply | undefined {
+  if (command.parameters.length === 0) return undefined;
   const odd = command.parameters.find(({ keyword, value }) => {
     if (keyword === 'BODY') return command.verb !== 'MAIL' || !/^(7BIT|8BITMIME)$/i.test(value ?? '');
     return !parametersOf[command.verb].has(keyword);
@@ -68,6 +69,7 @@ function notOffered({ verb }: PathCommand, { keyword }: Parameter): Reply {
 
 /** The refusal of a message that says it is too large (RFC 1870, 6.1), or undefined. */
 export function refuseSize({ parameters }: PathCommand, mostOctets: number): Reply | undefined {
+  if (mostOctets === Infinity) return undefined;
   const size = parameters.find(({ keyword }) => keyword === 'SIZE');
   return Number(size?.value) > mostOctets ? tooLarge(mostOctets) : undefined;
 }
@@ -81,8 +83,10 @@ export function commandFor(
   extensions: Extensions,
   offer: Offer | undefined,
 ): string | Reply {
+  const { verb, path, parameters } = command;
+  if (parameters.length === 0) return formatPathCommand(verb, path, parameters);
   const kept: Parameter[] = [];
-  for (const parameter of command.parameters) {
+  for (const parameter of parameters) {
     const { keyword, value } = parameter;
     switch (keyword) {
       // Who submitted the message to us is nothing that the upstream would trust (RFC 4954, 5).
@@ -116,5 +120,5 @@ export function commandFor(
         kept.push(parameter);
     }
   }
-  return formatPathCommand(command.verb, command.path, kept);
+  return formatPathCommand(verb, path, kept);
 }

@@ -38,7 +38,7 @@ export async function startRelay(options: RelayOptions): Promise<Relay> {
   const servers: Server[] = [];
   let onEmpty: (() => void) | undefined;
   const open = async (address: ListenAddress) => {
-    const server = createServer({ noDelay: true, allowHalfOpen: true }, (socket) => {
+    const server = createServer({ noDelay: true, allowHalfOpen: true, pauseOnConnect: true }, (socket) => {
       const peer = socket.remoteAddress ?? '';
       const refusal = gate.enter(peer);
       if (refusal !== undefined) {

@@ -31,9 +31,9 @@ export class MessageSize {
   #last = LF;
   #lastButOne = CR;
 
-  constructor(ownLimit: number, upstream: Extensions) {
+  constructor(ownLimit: number, upstreamLimit: number) {
     this.#ownLimit = ownLimit;
-    this.#upstreamLimit = sizeOffered(upstream) ?? Infinity;
+    this.#upstreamLimit = upstreamLimit;
   }
 
   /** Counts a part; the refusal once there are too many octets. */

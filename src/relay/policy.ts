@@ -56,6 +56,7 @@ export function isExpected(stage: StageOfMessage, code: number): boolean {
 
 /** What the client is told when the upstream says `reply`. */
 export function relayedReply(reply: Reply, accountReplies: readonly AccountReply[]): Reply {
+  if (reply.code < 400) return reply;
   if (authenticationCodes.has(reply.code)) return recoded(reply, 454, '7.0');
   if (reply.code === 421) return recoded(reply, 451, undefined);
   const detail = enhancedDetail(reply.lines[0] ?? '');

@@ -26,7 +26,6 @@ export class UpstreamPool {
   readonly #accounts = new Map<string, AccountSessions>();
   /** What the servers offered to the sessions that were opened. */
   readonly extensions = new ExtensionMemory();
-  readonly #homes = new WeakMap<UpstreamSession, AccountSessions>();
   readonly #closing = new AbortController();
 
   constructor(options: PoolOptions) {
@@ -34,20 +33,13 @@ export class UpstreamPool {
   }
 
   /**
-   * A session that is ready for MAIL; the caller owns it until `release`, or until the session ends. Throws
-   * AppError: account-busy, token trouble from the token source, upstream trouble from the session.
+   * A session that is ready for MAIL, at once where one is free; the caller owns it until it releases it, or until
+   * it ends. Throws, or rejects with, AppError: account-busy, token trouble from the token source, upstream trouble
+   * from the session.
    * @param fresh never one that was used before
    */
-  async acquire(live: LiveAccount, fresh = false): Promise<UpstreamSession> {
-    const home = this.#sessionsOf(live);
-    const session = await home.acquire(live, fresh);
-    this.#homes.set(session, home);
-    return session;
-  }
-
-  /** Takes a session back, after a transaction that has ended or (`reset`) one that was broken off. */
-  release(session: UpstreamSession, reset: boolean): void {
-    this.#homes.get(session)?.release(session, reset);
+  acquire(live: LiveAccount, fresh = false): UpstreamSession | Promise<UpstreamSession> {
+    return this.#sessionsOf(live).acquire(live, fresh);
   }
 
   /** Ends every session; those that are idle say good-bye, and attempts to open one are given up. */

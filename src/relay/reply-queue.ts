@@ -3,52 +3,65 @@
  * known. Replies that become known together leave in one write.
  */
 import { formatReply, type Reply } from '../protocol/smtp/reply.js';
+import { atTurnEnd } from './turn-end.js';
 
-export type Respond = (reply: Reply) => void;
+/** The place of a command among the replies; its reply is due exactly once. */
+export interface ReplyPlace {
+  answer(reply: Reply): void;
+}
 
 export class ReplyQueue {
-  readonly #write: (text: string) => void;
-  readonly #slots: { text: string | undefined }[] = [];
+  readonly #places: Place[] = [];
+  readonly #flush: () => void;
   #flushing = false;
 
+  /** @param write gets all that is ready at the end of a turn of the event loop. */
   constructor(write: (text: string) => void) {
-    this.#write = write;
+    this.#flush = () => {
+      this.#flushing = false;
+      write(this.#takeReady());
+    };
   }
 
   /** Commands that have no reply yet, or one that waits for an earlier one. */
   get pending(): number {
-    return this.#slots.length;
+    return this.#places.length;
   }
 
-  /** Takes the place of the next command; its reply is due exactly once. */
-  reserve(): Respond {
-    const slot: { text: string | undefined } = { text: undefined };
-    this.#slots.push(slot);
-    return (reply) => {
-      slot.text = formatReply(reply);
-      if (this.#slots[0] === slot) this.#flushSoon();
-    };
+  /** Takes the place of the next command. */
+  reserve(): ReplyPlace {
+    const place = new Place(this);
+    this.#places.push(place);
+    return place;
   }
 
-  /** Writes what is ready now, for a caller that closes the connection next. */
-  flush(): void {
-    let count = 0;
-    let text = '';
-    for (const slot of this.#slots) {
-      if (slot.text === undefined) break;
-      text += slot.text;
-      count++;
-    }
-    this.#slots.splice(0, count);
-    if (text !== '') this.#write(text);
-  }
-
-  #flushSoon(): void {
-    if (this.#flushing) return;
+  /** Called by a place that has its reply now. */
+  answered(place: Place): void {
+    if (this.#flushing || this.#places[0] !== place) return;
     this.#flushing = true;
-    queueMicrotask(() => {
-      this.#flushing = false;
-      this.flush();
-    });
+    atTurnEnd(this.#flush);
+  }
+
+  #takeReady(): string {
+    let text = '';
+    for (let first = this.#places[0]; first?.text !== undefined; first = this.#places[0]) {
+      text += first.text;
+      this.#places.shift();
+    }
+    return text;
+  }
+}
+
+class Place implements ReplyPlace {
+  readonly #queue: ReplyQueue;
+  text: string | undefined;
+
+  constructor(queue: ReplyQueue) {
+    this.#queue = queue;
+  }
+
+  answer(reply: Reply): void {
+    this.text = formatReply(reply);
+    this.#queue.answered(this);
   }
 }

@@ -17,7 +17,7 @@ import {
 } from '../protocol/smtp/command.js';
 import type { Reply } from '../protocol/smtp/reply.js';
 import { type BodyEvent, ServerProtocol } from '../protocol/smtp/server.js';
-import type { AccountDirectory, LiveAccount } from '../refresh/token-source.js';
+import type { AccountDirectory } from '../refresh/token-source.js';
 import { ClientConnection, type ConnectionUser } from './client-connection.js';
 import { ClientTime } from './client-time.js';
 import type { Deadlines } from './deadlines.js';
@@ -28,8 +28,9 @@ import { logCutOff, logMessage, type MessageResult, type SenderFacts } from './m
 import type { Offer, Offers } from './offer.js';
 import { replyForFailure, replyForUnknownSender } from './policy.js';
 import type { UpstreamPool } from './pool.js';
-import type { Respond } from './reply-queue.js';
-import { Transaction } from './transaction.js';
+import type { ReplyPlace } from './reply-queue.js';
+import { Transaction, type TransactionObserver } from './transaction.js';
+import { atTurnEnd } from './turn-end.js';
 
 /** What a client may send ahead while it has to wait. */
 const mostPendingOctets = 256 * 1024;
@@ -48,7 +49,7 @@ export interface SessionContext {
   readonly offers: Offers;
 }
 
-export class ClientSession implements ConnectionUser {
+export class ClientSession implements ConnectionUser, TransactionObserver {
   readonly #context: SessionContext;
   readonly #id: string;
   readonly #onClose: () => void;
@@ -64,6 +65,8 @@ export class ClientSession implements ConnectionUser {
   #refusal: Reply | undefined;
   #startedAt = 0;
   #sender = '';
+  /** Events that became possible while another event is being handled wait for their turn. */
+  readonly #proceed = () => this.proceed();
   #inputEnded = false;
   #shuttingDown = false;
 
@@ -97,9 +100,10 @@ export class ClientSession implements ConnectionUser {
     this.#connection.destroy();
   }
 
-  receive(chunk: Buffer): void {
-    this.#protocol.receive(chunk);
+  receive(lent: Buffer): void {
+    this.#protocol.receive(lent);
     this.proceed();
+    this.#protocol.keepInput();
   }
 
   /** Handles all events that are there, unless the client must wait or read first. */
@@ -141,19 +145,19 @@ export class ClientSession implements ConnectionUser {
 
   #command(command: Command): void {
     this.#trace?.(`C: ${shown(command)}`);
-    const respond = this.#connection.reserve();
+    const place = this.#connection.reserve();
     switch (command.verb) {
       case 'MAIL':
-        return this.#mail(command, respond);
+        return this.#mail(command, place);
       case 'RCPT': {
         const refusal = refuseParameters(command);
-        if (refusal !== undefined) return this.#countError(respond, refusal);
+        if (refusal !== undefined) return this.#countError(place, refusal);
         const tooMany = this.#tally.rcpt();
-        if (tooMany !== undefined) return this.#atLimit(respond, tooMany);
-        return this.#transaction?.command(command, respond);
+        if (tooMany !== undefined) return this.#atLimit(place, tooMany);
+        return this.#transaction?.command(command, place);
       }
       case 'DATA':
-        return this.#transaction?.command({ verb: 'DATA' }, respond);
+        return this.#transaction?.command({ verb: 'DATA' }, place);
       case 'EHLO':
       case 'HELO':
       case 'RSET':
@@ -167,63 +171,83 @@ export class ClientSession implements ConnectionUser {
       case 'HELP':
         break;
     }
-    respond(ownReply(command.verb, this.#context.hostname, this.#offer));
+    place.answer(ownReply(command.verb, this.#context.hostname, this.#offer));
     // Whatever was pipelined behind it comes from a client that has left.
     if (command.verb === 'QUIT') this.#connection.leave();
   }
 
-  #mail(command: PathCommand, respond: Respond): void {
+  #mail(command: PathCommand, place: ReplyPlace): void {
     this.#refusal = undefined;
     const tooMany = this.#tally.mail();
     if (tooMany !== undefined) {
-      this.#atLimit(respond, tooMany);
+      this.#atLimit(place, tooMany);
       return this.#connection.leave();
     }
     this.#startedAt = this.#context.clock.monotonic();
     this.#time.transactionBegan(this.#startedAt);
-    // Octets on the wire are UTF-8 where they are not ASCII (RFC 6531).
-    this.#sender = Buffer.from(mailboxOf(command.path), 'latin1').toString('utf8');
+    this.#sender = utf8(mailboxOf(command.path));
     const parameterRefusal =
       refuseParameters(command) ?? refuseSize(command, this.#context.settings.limits.messageOctets);
-    if (parameterRefusal !== undefined) return this.#refuse(respond, parameterRefusal);
+    if (parameterRefusal !== undefined) return this.#refuse(place, parameterRefusal);
     const found = this.#context.directory.lookup(this.#sender);
     switch (found.kind) {
       case 'usable':
-        this.#transaction = this.#open(found.live);
-        return this.#transaction.command(command, respond);
+        this.#transaction = new Transaction(found.live, this.#context.pool, this);
+        return this.#transaction.command(command, place);
       case 'broken': {
         const { name, problem } = found.account;
-        return this.#refuse(respond, replyForFailure(problem, name), problem);
+        return this.#refuse(place, replyForFailure(problem, name), problem);
       }
       case 'unknown': {
         const { unknownSender } = this.#context.settings;
-        return this.#refuse(respond, replyForUnknownSender(this.#sender, unknownSender));
+        return this.#refuse(place, replyForUnknownSender(this.#sender, unknownSender));
       }
       case 'none':
-        return this.#refuse(respond, replyForFailure(new AppError('no-accounts', 'no account can be used')));
+        return this.#refuse(place, replyForFailure(new AppError('no-accounts', 'no account can be used')));
     }
   }
 
-  #open(live: LiveAccount): Transaction {
-    const transaction: Transaction = new Transaction(live, this.#context.pool, {
-      mostOctets: this.#context.settings.limits.messageOctets,
-      offer: this.#offer,
-      refused: (reply, cause) => {
-        if (this.#transaction === transaction) this.#refused(reply, cause, live.account.name);
-      },
-      dataAnswered: (accepted) => {
-        this.#protocol.dataAnswered(accepted);
-        if (accepted) this.#time.bodyBegan();
-        this.#proceedSoon();
-      },
-      ended: (result) => this.#ended(result, live),
-      drained: () => this.#proceedSoon(),
-    });
-    return transaction;
+  get mostOctets(): number {
+    return this.#context.settings.limits.messageOctets;
   }
 
-  #refuse(respond: Respond, reply: Reply, cause?: AppError): void {
-    respond(reply);
+  get offer(): Offer | undefined {
+    return this.#offer;
+  }
+
+  refused(transaction: Transaction, reply: Reply, cause: AppError | undefined): void {
+    if (this.#transaction === transaction) this.#refused(reply, cause, transaction.live.account.name);
+  }
+
+  // The client is heard again when the reply is written.
+  dataAnswered(accepted: boolean): void {
+    this.#protocol.dataAnswered(accepted);
+    if (accepted) this.#time.bodyBegan();
+  }
+
+  ended({ live }: Transaction, result: MessageResult): void {
+    this.#protocol.endAnswered();
+    this.#transaction = undefined;
+    this.#time.free();
+    const { reply, recipients, octets, cause } = result;
+    logMessage(this.#context.logger, {
+      session: this.#id,
+      account: live.account.name,
+      from: this.#sender,
+      recipients,
+      octets,
+      reply,
+      cause,
+      ms: this.#elapsedMs,
+    });
+  }
+
+  drained(): void {
+    atTurnEnd(this.#proceed);
+  }
+
+  #refuse(place: ReplyPlace, reply: Reply, cause?: AppError): void {
+    place.answer(reply);
     this.#refused(reply, cause, undefined);
   }
 
@@ -237,50 +261,34 @@ export class ClientSession implements ConnectionUser {
   }
 
   #senderFacts(account: string | undefined): SenderFacts {
-    const ms = Math.round(this.#context.clock.monotonic() - this.#startedAt);
-    return { session: this.#id, account, from: this.#sender, ms };
+    return { session: this.#id, account, from: this.#sender, ms: this.#elapsedMs };
+  }
+
+  get #elapsedMs(): number {
+    return Math.round(this.#context.clock.monotonic() - this.#startedAt);
   }
 
   #body(part: BodyEvent): void {
-    const respond = part.ended ? this.#connection.reserve() : undefined;
-    this.#transaction?.message(part, respond);
-  }
-
-  #ended(result: MessageResult, live: LiveAccount): void {
-    this.#protocol.endAnswered();
-    this.#transaction = undefined;
-    this.#time.free();
-    const { session, from, ms } = this.#senderFacts(live.account.name);
-    const { reply, recipients, octets, cause } = result;
-    logMessage(this.#context.logger, {
-      session,
-      account: live.account.name,
-      from,
-      recipients,
-      octets,
-      reply,
-      cause,
-      ms,
-    });
-    this.#proceedSoon();
+    const place = part.ended ? this.#connection.reserve() : undefined;
+    this.#transaction?.message(part, place);
   }
 
   #fault(event: Fault): void {
-    const respond = this.#connection.reserve();
+    const place = this.#connection.reserve();
     const pipelined = event.outOfOrder === 'RCPT' || event.outOfOrder === 'DATA';
-    if (pipelined && this.#refusal !== undefined) respond(this.#refusal);
-    else this.#countError(respond, event.reply);
+    if (pipelined && this.#refusal !== undefined) place.answer(this.#refusal);
+    else this.#countError(place, event.reply);
   }
 
-  #countError(respond: Respond, reply: Reply): void {
-    respond(reply);
+  #countError(place: ReplyPlace, reply: Reply): void {
+    place.answer(reply);
     if (!this.#tally.error()) return;
     this.#atLimit(this.#connection.reserve(), tooManyErrors);
     this.#connection.leave();
   }
 
-  #atLimit(respond: Respond, reply: Reply): void {
-    respond(reply);
+  #atLimit(place: ReplyPlace, reply: Reply): void {
+    place.answer(reply);
     logLimit(this.#context.floodLog, reply, { session: this.#id });
   }
 
@@ -288,11 +296,6 @@ export class ClientSession implements ConnectionUser {
     this.#refusal = undefined;
     this.#transaction?.abandon('by-reset');
     this.#transaction = undefined;
-  }
-
-  /** Events that became possible while another event is being handled wait for their turn. */
-  #proceedSoon(): void {
-    queueMicrotask(() => this.proceed());
   }
 
   #leaveWhenDone(): void {
@@ -303,6 +306,11 @@ export class ClientSession implements ConnectionUser {
       this.#connection.goodbye('3.2', 'Shutting down, try again later', { lingers: false });
     }
   }
+}
+
+/** Octets on the wire are UTF-8 where they are not ASCII (RFC 6531). */
+function utf8(text: string): string {
+  return /[\u0080-\u00ff]/.test(text) ? Buffer.from(text, 'latin1').toString('utf8') : text;
 }
 
 function shown(command: Command): string {

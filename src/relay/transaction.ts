@@ -10,23 +10,22 @@ import { AppError, toAppError } from '../core/errors.js';
 import type { BodyEvent } from '../protocol/smtp/server.js';
 import { isTokenRefusal } from '../protocol/smtp/client.js';
 import type { PathCommand } from '../protocol/smtp/command.js';
-import { isPositive, makeReply, type Reply, replyText } from '../protocol/smtp/reply.js';
+import { isPositive, type Reply, replyText } from '../protocol/smtp/reply.js';
 import type { LiveAccount } from '../refresh/token-source.js';
 import { commandFor } from './extensions.js';
 import type { MessageResult } from './message-log.js';
-import { MessageSize } from './message-size.js';
 import type { Offer } from './offer.js';
+import { MessagePassage, type Outcome } from './passage.js';
 import type { UpstreamPool } from './pool.js';
 import {
   authenticationCodes,
   isExpected,
   relayedReply,
   replyForFailure,
-  replyForUnsafeBody,
   type StageOfMessage,
 } from './policy.js';
-import type { Respond } from './reply-queue.js';
-import type { UpstreamOwner, UpstreamSession } from './upstream.js';
+import type { ReplyPlace } from './reply-queue.js';
+import type { DueReply, UpstreamOwner, UpstreamSession } from './upstream.js';
 
 /** The client's session: what it allows, and what it must know. */
 export interface TransactionObserver {
@@ -34,20 +33,22 @@ export interface TransactionObserver {
   readonly mostOctets: number;
   readonly offer: Offer | undefined;
   /** It ended before a message was sent; `reply` also answers RCPT and DATA that still come. */
-  refused(reply: Reply, cause: AppError | undefined): void;
+  refused(transaction: Transaction, reply: Reply, cause: AppError | undefined): void;
   /** The reply to DATA went out; true opens the message. */
   dataAnswered(accepted: boolean): void;
   /** The reply to the message went out; the transaction is over. */
-  ended(result: MessageResult): void;
+  ended(transaction: Transaction, result: MessageResult): void;
   /** The upstream reads again. */
   drained(): void;
 }
 
 type Relayed = PathCommand | { readonly verb: 'DATA' };
 
-interface Entry {
+/** A command that the client has sent, until it has its reply. */
+interface Entry extends DueReply {
+  readonly stage: StageOfMessage;
   readonly command: Relayed;
-  readonly respond: Respond;
+  readonly place: ReplyPlace;
 }
 
 const stages: Readonly<Record<Relayed['verb'], StageOfMessage>> = {
@@ -73,13 +74,8 @@ export class Transaction implements UpstreamOwner {
   /** Set when the session was lost, or a token refused: whatever still comes is answered with it. */
   #failure: AppError | undefined;
   #abandoned: 'by-reset' | 'by-disconnect' | undefined;
-  #octets = 0;
-  #size: MessageSize | undefined;
-  #unsafe = false;
-  #inBody = false;
-  /** A refusal from before the message had ended: the upstream's, or ours of one that is too large. */
-  #earlyReply: Reply | undefined;
-  #respondToEnd: Respond | undefined;
+  /** The message, once the upstream has agreed to take it. */
+  #passage: MessagePassage | undefined;
 
   constructor(live: LiveAccount, pool: UpstreamPool, observer: TransactionObserver) {
     this.live = live;
@@ -89,7 +85,7 @@ export class Transaction implements UpstreamOwner {
 
   /** The message has begun and its end has not come. */
   get isInBody(): boolean {
-    return this.#inBody && this.#respondToEnd === undefined;
+    return this.#passage !== undefined && !this.#passage.isComplete;
   }
 
   /** Whether the sender of the message should pause. */
@@ -98,35 +94,27 @@ export class Transaction implements UpstreamOwner {
   }
 
   /** MAIL comes first and fetches a session; RCPT and DATA follow. */
-  command(command: Relayed, respond: Respond): void {
+  command(command: Relayed, place: ReplyPlace): void {
     const answer = this.#failure === undefined ? this.#refusal : this.#failureReply(this.#failure);
     if (answer !== undefined) {
-      respond(answer);
+      place.answer(answer);
       if (command.verb === 'DATA') this.#observer.dataAnswered(false);
       return;
     }
-    const entry = { command, respond };
+    const entry: Entry = {
+      command,
+      place,
+      stage: stages[command.verb],
+      take: (reply) => this.#take(entry, reply),
+    };
     this.#entries.push(entry);
-    if (command.verb === 'MAIL') void this.#fetchSession(false);
+    if (command.verb === 'MAIL') this.#fetchSession(false);
     else if (this.#upstream !== undefined) this.#forward(this.#upstream, entry);
   }
 
-  /** A part of the message; `respond` belongs to its end. */
-  message(part: BodyEvent, respond: Respond | undefined): void {
-    if (part.unsafe && !this.#unsafe) {
-      this.#unsafe = true;
-      this.#giveUpSession();
-    }
-    const tooLarge = this.#size?.add(part);
-    if (tooLarge !== undefined && this.#failure === undefined) this.#refuseEarly(tooLarge);
-    const sendable = this.#failure === undefined && this.#earlyReply === undefined && !this.#unsafe;
-    if (sendable) {
-      this.#octets += part.octets;
-      this.#respondToEnd = respond;
-      this.#upstream?.message(part.pieces, part.ended ? (reply) => this.#endAnswered(reply) : undefined);
-    } else if (respond !== undefined) {
-      this.#finish(respond, this.#discardedReply(), this.#failure);
-    }
+  /** A part of the message; `place` is that of the reply to its end. */
+  message(part: BodyEvent, place: ReplyPlace | undefined): void {
+    this.#passage?.add(part, place, part.ended ? this.#endReply() : undefined);
   }
 
   /**
@@ -136,7 +124,7 @@ export class Transaction implements UpstreamOwner {
   abandon(why: 'by-reset' | 'by-disconnect'): void {
     this.#abandoned = why;
     const upstream = this.#upstream;
-    if (upstream === undefined || this.#respondToEnd !== undefined) return;
+    if (upstream === undefined || this.#passage?.isComplete) return;
     if (this.isInBody || this.#entries.some(({ command }) => command.verb === 'DATA')) upstream.destroy();
     else this.#releaseWhenQuiet();
   }
@@ -146,15 +134,16 @@ export class Transaction implements UpstreamOwner {
     // Not after a time-out: nobody waits that long twice.
     if (this.#mayStartAgain && error.code !== 'upstream-timeout') {
       this.#upstream = undefined;
-      void this.#fetchSession(true);
+      this.#fetchSession(true);
     } else {
       this.#fail(error);
     }
   }
 
   upstreamSpoke(reply: Reply): void {
-    if (this.#inBody && !isPositive(reply)) {
-      this.#refuseEarly(relayedReply(reply, this.live.account.provider.accountReplies));
+    if (this.#passage !== undefined && !isPositive(reply)) {
+      this.#passage.refuse(relayedReply(reply, this.live.account.provider.accountReplies));
+      this.#observer.drained();
     } else if (reply.code !== 421) {
       // After a 421 the session itself says that it is lost.
       this.#giveUpSession();
@@ -166,19 +155,28 @@ export class Transaction implements UpstreamOwner {
     this.#observer.drained();
   }
 
-  async #fetchSession(fresh: boolean): Promise<void> {
+  #fetchSession(fresh: boolean): void {
     try {
-      const upstream = await this.#pool.acquire(this.live, fresh);
-      if (this.#abandoned === 'by-disconnect') return this.#pool.release(upstream, false);
-      this.#upstream = upstream;
-      this.#reused = upstream.transactions > 0;
-      upstream.transactions++;
-      upstream.owner = this;
-      this.#sayAgain(upstream);
-      for (const entry of [...this.#entries]) this.#forward(upstream, entry);
+      const upstream = this.#pool.acquire(this.live, fresh);
+      // A session that is free needs no wait, and most messages of a busy relay find one.
+      if (!(upstream instanceof Promise)) return this.#begin(upstream);
+      upstream.then(
+        (opened) => this.#begin(opened),
+        (error: unknown) => this.#fail(toAppError(error)),
+      );
     } catch (error) {
       this.#fail(toAppError(error));
     }
+  }
+
+  #begin(upstream: UpstreamSession): void {
+    if (this.#abandoned === 'by-disconnect') return upstream.release(false);
+    this.#upstream = upstream;
+    this.#reused = upstream.transactions > 0;
+    upstream.transactions++;
+    upstream.owner = this;
+    this.#sayAgain(upstream);
+    for (const entry of [...this.#entries]) this.#forward(upstream, entry);
   }
 
   #forward(upstream: UpstreamSession, entry: Entry): void {
@@ -186,8 +184,7 @@ export class Transaction implements UpstreamOwner {
     const line =
       command.verb === 'DATA' ? 'DATA\r\n' : commandFor(command, upstream.extensions, this.#observer.offer);
     if (this.#refusal !== undefined) this.#answer(entry, this.#refusal);
-    else if (typeof line === 'string')
-      upstream.command(stages[command.verb], line, (reply) => this.#take(entry, reply));
+    else if (typeof line === 'string') upstream.command(line, entry);
     else this.#answer(entry, line);
   }
 
@@ -200,7 +197,7 @@ export class Transaction implements UpstreamOwner {
     // The good-bye of a session that had been idle for too long; upstreamLost follows.
     if (reply.code === 421 && this.#mayStartAgain) return;
     this.#anyReply = true;
-    const stage = stages[entry.command.verb];
+    const { stage } = entry;
     const opensRefused = stage === 'data' && reply.code < 400 && this.#refusal !== undefined;
     if (opensRefused || !isExpected(stage, reply.code)) return this.#brokenOff(stage, reply);
     if (isTokenRefusal(reply) && !this.#renewed) return void this.#renew(reply);
@@ -209,15 +206,16 @@ export class Transaction implements UpstreamOwner {
   }
 
   #answer(entry: Entry, reply: Reply): void {
-    this.#entries.splice(this.#entries.indexOf(entry), 1);
+    if (this.#entries[0] === entry) this.#entries.shift();
+    else this.#entries.splice(this.#entries.indexOf(entry), 1);
     const { verb } = entry.command;
     // A lenient server accepts recipients without a sender; there is no message that they would get.
     const told = this.#refusal ?? reply;
     const accepted = isPositive(told);
-    entry.respond(told);
+    entry.place.answer(told);
     if (verb === 'MAIL' && !accepted) {
       this.#refusal = told;
-      this.#observer.refused(told, undefined);
+      this.#observer.refused(this, told, undefined);
     }
     if (entry.command.verb !== 'DATA' && accepted) this.#accepted.push(entry.command);
     if (verb === 'DATA') this.#dataAnswered(accepted);
@@ -225,23 +223,28 @@ export class Transaction implements UpstreamOwner {
   }
 
   #dataAnswered(accepted: boolean): void {
-    this.#inBody = accepted;
-    if (this.#upstream) this.#size = new MessageSize(this.#observer.mostOctets, this.#upstream.extensions);
+    if (accepted && this.#upstream !== undefined) {
+      const { mostOctets } = this.#observer;
+      this.#passage = new MessagePassage(this.#upstream, mostOctets, (outcome) => this.#ended(outcome));
+    }
     this.#observer.dataAnswered(accepted);
   }
 
+  #endReply(): DueReply {
+    return { stage: 'end', take: (reply) => this.#endAnswered(reply) };
+  }
+
   #endAnswered(reply: Reply): void {
-    const respond = this.#respondToEnd;
-    if (respond === undefined) return;
     if (!isExpected('end', reply.code)) return this.#brokenOff('end', reply);
     if (authenticationCodes.has(reply.code)) return this.#tokenRefused(reply);
-    this.#finish(respond, relayedReply(reply, this.live.account.provider.accountReplies), undefined);
+    this.#passage?.answered(relayedReply(reply, this.live.account.provider.accountReplies));
     this.#release(false);
   }
 
-  #refuseEarly(reply: Reply): void {
-    this.#earlyReply ??= reply;
-    this.#giveUpSession();
+  #ended({ reply, cause }: Outcome): void {
+    const octets = this.#passage?.octets ?? 0;
+    this.#passage = undefined;
+    this.#observer.ended(this, { reply, recipients: this.#accepted.length - 1, octets, cause });
   }
 
   #giveUpSession(): void {
@@ -267,15 +270,19 @@ export class Transaction implements UpstreamOwner {
     refused.destroy();
     const token = await this.live.tokens.renew(refused.token);
     if (token === undefined) return this.#tokenRefused(refusal);
-    await this.#fetchSession(true);
+    this.#fetchSession(true);
   }
 
   #sayAgain(upstream: UpstreamSession): void {
     for (const command of this.#accepted) {
       const line = commandFor(command, upstream.extensions, this.#observer.offer);
       if (typeof line !== 'string') return this.#brokenOff(stages[command.verb], line);
-      upstream.command(stages[command.verb], line, (reply) => {
-        if (reply.code >= 300) this.#brokenOff(stages[command.verb], reply);
+      const stage = stages[command.verb];
+      upstream.command(line, {
+        stage,
+        take: (reply) => {
+          if (reply.code >= 300) this.#brokenOff(stage, reply);
+        },
       });
     }
   }
@@ -297,41 +304,27 @@ export class Transaction implements UpstreamOwner {
     const reply = this.#failureReply(error);
     const waiting = this.#entries;
     this.#entries = [];
-    for (const { command, respond } of waiting) {
-      respond(this.#refusal ?? reply);
+    for (const { command, place } of waiting) {
+      place.answer(this.#refusal ?? reply);
       if (command.verb === 'DATA') this.#dataAnswered(false);
     }
-    if (this.#respondToEnd !== undefined) this.#finish(this.#respondToEnd, reply, error);
-    else if (this.#inBody) this.#observer.drained();
-    else if (this.#refusal === undefined) this.#observer.refused(reply, error);
+    if (this.#passage !== undefined) {
+      this.#passage.stop({ reply, cause: error });
+      this.#observer.drained();
+    } else if (this.#refusal === undefined) this.#observer.refused(this, reply, error);
   }
 
   #failureReply(error: AppError): Reply {
     return replyForFailure(error, this.live.account.name);
   }
 
-  #discardedReply(): Reply {
-    if (this.#unsafe) return replyForUnsafeBody();
-    if (this.#earlyReply !== undefined) return this.#earlyReply;
-    return this.#failure === undefined
-      ? makeReply(451, '3.0', 'Not sent')
-      : this.#failureReply(this.#failure);
-  }
-
-  #finish(respond: Respond, reply: Reply, cause: AppError | undefined): void {
-    this.#respondToEnd = undefined;
-    this.#inBody = false;
-    respond(reply);
-    this.#observer.ended({ reply, recipients: this.#accepted.length - 1, octets: this.#octets, cause });
-  }
-
   #releaseWhenQuiet(): void {
-    if (this.#upstream?.outstanding === 0 && !this.#inBody) this.#release(true);
+    if (this.#upstream?.outstanding === 0 && this.#passage === undefined) this.#release(true);
   }
 
   #release(reset: boolean): void {
     const upstream = this.#upstream;
     this.#upstream = undefined;
-    if (upstream !== undefined) this.#pool.release(upstream, reset);
+    upstream?.release(reset);
   }
 }

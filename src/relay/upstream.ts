@@ -10,8 +10,11 @@ import type { Extensions } from '../protocol/smtp/client.js';
 import { type Reply, ReplyReader, replyText } from '../protocol/smtp/reply.js';
 import { type ClientStage, clientStages } from '../protocol/smtp/states.js';
 import type { AccessToken } from '../refresh/token-source.js';
+import { writeLent } from './blocks.js';
 import type { Deadlines, Expiring } from './deadlines.js';
 import type { Login } from './login.js';
+import { sizeOffered } from './message-size.js';
+import { atTurnEnd } from './turn-end.js';
 
 /** Told what its session does on its own. */
 export interface UpstreamOwner {
@@ -23,38 +26,52 @@ export interface UpstreamOwner {
   upstreamDrained(): void;
 }
 
+/** A part of a message of at most so many octets leaves with what else is due, like a command. */
+const smallOctets = 4096;
+
 export interface UpstreamOptions {
   readonly account: SubmittingAccount;
   readonly token: AccessToken;
   readonly deadlines: Deadlines;
   /** Gets each line of the conversation; message bodies excepted. */
   readonly dialogue: ((line: string) => void) | undefined;
-  /** Called once, when the session is over, before its owner is told. */
-  onEnd(session: UpstreamSession): void;
+  readonly home: UpstreamHome;
 }
 
-interface Due {
+/** Who waits for the reply to a command. */
+export interface DueReply {
   readonly stage: ClientStage;
-  readonly onReply: (reply: Reply) => void;
+  take(reply: Reply): void;
+}
+
+/** Where a session is kept between messages. */
+export interface UpstreamHome {
+  /** A message has ended or (`reset`) was broken off: the session may serve the next one. */
+  takeBack(session: UpstreamSession, reset: boolean): void;
+  /** Called once, when the session is over, before its owner is told. */
+  ended(session: UpstreamSession): void;
 }
 
 export class UpstreamSession implements Expiring {
   readonly account: SubmittingAccount;
   readonly token: AccessToken;
   readonly extensions: Extensions;
+  /** Of a message; Infinity where the server tells no limit. */
+  readonly mostOctets: number;
   owner: UpstreamOwner | undefined;
   deadlineAt = Infinity;
   /** Messages and attempts that it has served. */
   transactions = 0;
 
   readonly #options: UpstreamOptions;
+  readonly #pipelines: boolean;
   readonly #socket: Socket;
   readonly #replies = new ReplyReader();
-  readonly #due: Due[] = [];
+  readonly #due: DueReply[] = [];
   /** Replies that are due to what has been written; any other comes unasked. */
   #answerable = 0;
   /** Lines that wait for their turn at a server without PIPELINING. */
-  readonly #unsent: { readonly line: string; readonly due: Due }[] = [];
+  readonly #unsent: { readonly line: string; readonly due: DueReply }[] = [];
   #out = '';
   #ended = false;
 
@@ -62,6 +79,8 @@ export class UpstreamSession implements Expiring {
     this.account = options.account;
     this.token = options.token;
     this.extensions = extensions;
+    this.mostOctets = sizeOffered(extensions) ?? Infinity;
+    this.#pipelines = extensions.has('PIPELINING');
     this.#options = options;
     this.#socket = socket;
     socket.on('data', (chunk) => this.#receive(chunk));
@@ -91,20 +110,31 @@ export class UpstreamSession implements Expiring {
   }
 
   /** Sends one command line; what is sent in one turn of the event loop leaves in one write. */
-  command(stage: ClientStage, line: string, onReply: (reply: Reply) => void): void {
-    const due = { stage, onReply };
-    if (this.outstanding > 0 && !this.extensions.has('PIPELINING')) this.#unsent.push({ line, due });
+  command(line: string, due: DueReply): void {
+    if (!this.#pipelines && this.outstanding > 0) this.#unsent.push({ line, due });
     else this.#send(line, due);
   }
 
-  /** Sends a part of the message; with the last one goes whoever waits for the reply to all of it. */
-  message(pieces: readonly Buffer[], onEnd?: (reply: Reply) => void): void {
-    if (onEnd !== undefined) this.#expect({ stage: 'end', onReply: onEnd });
-    this.#flush();
-    for (const piece of pieces) if (piece.length > 0) this.#socket.write(piece);
-    if (onEnd === undefined) {
+  /** Sends a part of the message, which is only lent; with the last one goes whoever waits for the reply to all of it. */
+  message(pieces: readonly Buffer[], end?: DueReply): void {
+    if (end !== undefined) this.#expect(end);
+    for (const piece of pieces) {
+      if (piece.length <= smallOctets) {
+        this.#put(piece.toString('latin1'));
+      } else {
+        this.#flush();
+        writeLent(this.#socket, piece);
+      }
+    }
+    if (end === undefined) {
       this.deadlineAt = this.isCongested ? this.#in(clientStages.body.timeoutMs) : Infinity;
     }
+  }
+
+  /** Gives the session back after a message, or (`reset`) after one that was broken off. */
+  release(reset: boolean): void {
+    this.owner = undefined;
+    this.#options.home.takeBack(this, reset);
   }
 
   /** Cuts the connection. Nothing that was begun is finished by that: an unended message is discarded. */
@@ -148,24 +178,28 @@ export class UpstreamSession implements Expiring {
     return new AppError('upstream-lost', `${this.#where}: ${why}${when}`);
   }
 
-  #send(line: string, due: Due): void {
+  #send(line: string, due: DueReply): void {
     this.#options.dialogue?.(`C: ${line.trimEnd()}`);
-    if (this.#out === '') queueMicrotask(() => this.#flush());
-    this.#out += line;
+    this.#put(line);
     this.#expect(due);
   }
 
-  #expect(due: Due): void {
+  #put(text: string): void {
+    if (this.#out === '') atTurnEnd(this.#flush);
+    this.#out += text;
+  }
+
+  #expect(due: DueReply): void {
     this.#due.push(due);
     if (this.#due.length === 1) this.deadlineAt = this.#in(clientStages[due.stage].timeoutMs);
   }
 
-  #flush(): void {
+  readonly #flush = (): void => {
     if (this.#ended) return;
     this.#answerable = this.#due.length;
     if (this.#out !== '') this.#socket.write(this.#out, 'latin1');
     this.#out = '';
-  }
+  };
 
   #drained(): void {
     if (this.#due.length === 0) this.deadlineAt = Infinity;
@@ -187,13 +221,15 @@ export class UpstreamSession implements Expiring {
 
   #deliver(reply: Reply): void {
     if (this.#answerable === 0) {
-      this.owner?.upstreamSpoke(reply);
+      // Between messages it has nothing to say.
+      if (this.owner === undefined) this.destroy();
+      else this.owner.upstreamSpoke(reply);
     } else {
       this.#answerable--;
       const due = this.#due.shift();
       const next = this.#due[0] ?? this.#unsent[0]?.due;
       this.deadlineAt = next === undefined ? Infinity : this.#in(clientStages[next.stage].timeoutMs);
-      due?.onReply(reply);
+      due?.take(reply);
     }
     if (reply.code === 421) this.#fail(goodbye(reply), true);
     const unsent = this.#ended ? undefined : this.#unsent.shift();
@@ -212,7 +248,7 @@ export class UpstreamSession implements Expiring {
     this.#ended = true;
     this.owner = undefined;
     this.#options.deadlines.unwatch(this);
-    this.#options.onEnd(this);
+    this.#options.home.ended(this);
   }
 }
 

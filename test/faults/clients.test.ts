@@ -167,7 +167,7 @@ describe('a client', () => {
     client.socket.pause();
     client.send('HELP\r\n'.repeat(1_000_000));
     await expect.poll(() => client.isBlocked(), patience).toBe(true);
-    await pass(clock, 5 * 60 + 14);
+    await pass(clock, 5 * 60 + 40);
     // It has not read that it was cut off: the relay knows of it no more.
     await nothingIsLeft(scene);
   });
@@ -233,6 +233,15 @@ describe('a client', () => {
       expect(await client.reply()).toBe('250 2.0.0 Ok: queued');
       expect(upstream.messages).toHaveLength(1);
       for (const one of [client, ...crowd]) one.end();
+      // The relay has heard of every end once it greets again.
+      await expect
+        .poll(async () => {
+          const next = await TestClient.connect(relay.port);
+          const greeting = await next.reply();
+          next.end();
+          return greeting;
+        }, patience)
+        .toMatch(/^220 /);
       await nothingIsLeft(scene);
     },
   );

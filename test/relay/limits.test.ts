@@ -236,7 +236,7 @@ describe('a client that takes its time', () => {
   };
 
   it('to say EHLO is told 421 4.4.2 after the time for that, whatever else it says', async () => {
-    const { clock, relay } = await scene({ greetingSeconds: 180 });
+    const { clock, relay } = await scene({ greetingSeconds: 179 });
     const client = await TestClient.connect(relay.port);
     await client.reply();
     expect(await busy(client, clock, 'NOOP\r\n')).toEqual([

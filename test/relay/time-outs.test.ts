@@ -59,7 +59,7 @@ describe('a client', () => {
     await expect.poll(() => received).toMatch(/^220 /);
     await clock.advance(5 * minute + second);
     await expect.poll(() => received).toMatch(/^421 /m);
-    for (let count = 0; count < 12; count++) {
+    for (let count = 0; count < 13; count++) {
       socket.write('NOOP\r\n');
       await settled();
       await clock.advance(second);
