@@ -63,7 +63,9 @@ export class Ledger {
     for (const [recipient, number] of this.#expected) {
       const what = `message ${number} for ${recipient}`;
       const accepted = this.#accepted.get(recipient) ?? [];
-      if (!accepted.some(({ answer }) => answer === 'given')) faults.push(`${what} was never acknowledged`);
+      const answers = accepted.map(({ id, answer }) => `${id} ${answer}`).join(', ');
+      if (!accepted.some(({ answer }) => answer === 'given'))
+        faults.push(`${what} was never acknowledged; replies: ${answers || 'none'}`);
       const duplicates = Math.max(0, accepted.length - 1);
       const dropped = accepted.filter(({ answer }) => answer === 'withheld').length;
       const byKill = Math.max(0, duplicates - dropped);
@@ -72,7 +74,6 @@ export class Ledger {
       const failures = attempts.failuresAtEnd.get(recipient) ?? [];
       const lost = failures.filter(({ replyLost }) => replyLost).length;
       if (duplicates > failures.length || byKill > Math.min(killed, lost)) {
-        const answers = accepted.map(({ id, answer }) => `${id} ${answer}`).join(', ');
         const told = failures.map(({ text }) => text).join(', ');
         faults.push(`${what} arrived again; replies: ${answers}; killed: ${killed}; Postfix: ${told}`);
       }
