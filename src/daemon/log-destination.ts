@@ -8,13 +8,19 @@ import { type Clock, type Timer } from '../core/clock.js';
 
 const enoughOctets = 65_536;
 const longestWaitMs = 100;
+/** Of memory that is touched only as far as lines need it. */
 const mostOctets = 1_048_576;
+/** A character takes at most so many octets of UTF-8. */
+const octetsPerCharacter = 3;
 
 export class LogDestination {
   readonly #descriptor: number;
   readonly #clock: Clock;
-  #lines = '';
-  #writing = '';
+  /** Each line is encoded as it comes: encoding many in one piece would first have to join them. */
+  #lines: Buffer = Buffer.allocUnsafeSlow(mostOctets);
+  #octets = 0;
+  /** The other half of the pair; undefined while it is being written. */
+  #spare: Buffer | undefined = Buffer.allocUnsafeSlow(mostOctets);
   #timer: Timer | undefined;
 
   constructor(descriptor: number, clock: Clock) {
@@ -24,45 +30,48 @@ export class LogDestination {
 
   /** Called by pino, a line at a time. */
   write(line: string): void {
-    if (this.#lines.length + line.length > mostOctets) return;
-    this.#lines += line;
+    if (this.#octets + line.length * octetsPerCharacter > mostOctets) return;
+    this.#octets += this.#lines.write(line, this.#octets);
     this.#flushInTime();
   }
 
   /** Writes out what is left, for the end of the process. */
   flushSync(): void {
     try {
-      if (this.#lines !== '') writeSync(this.#descriptor, this.#lines);
+      if (this.#octets > 0) writeSync(this.#descriptor, this.#lines, 0, this.#octets);
     } catch {
       // Whoever read the log is gone; nobody is left to tell.
     }
-    this.#lines = '';
+    this.#octets = 0;
   }
 
   /** Many lines in one write: each wakes a thread, and under load one for each message would cost as much as it. */
   #flushInTime(): void {
-    if (this.#lines.length >= enoughOctets) this.#flush();
+    if (this.#octets >= enoughOctets) this.#flush();
     else this.#timer ??= this.#clock.setTimer(longestWaitMs, () => this.#flush(), { unref: true });
   }
 
   #flush(): void {
     this.#timer?.cancel();
     this.#timer = undefined;
-    if (this.#writing !== '' || this.#lines === '') return;
-    this.#writing = this.#lines;
-    this.#lines = '';
-    this.#send(Buffer.from(this.#writing));
+    if (this.#spare === undefined || this.#octets === 0) return;
+    const full = this.#lines;
+    const octets = this.#octets;
+    this.#lines = this.#spare;
+    this.#octets = 0;
+    this.#spare = undefined;
+    this.#send(full, 0, octets);
   }
 
-  #send(octets: Buffer): void {
-    write(this.#descriptor, octets, (error, written) => {
+  #send(buffer: Buffer, from: number, to: number): void {
+    write(this.#descriptor, buffer, from, to - from, null, (error, written) => {
       if (error?.code === 'EAGAIN') {
-        this.#clock.setTimer(longestWaitMs, () => this.#send(octets), { unref: true });
-      } else if (error === null && written < octets.length) {
-        this.#send(octets.subarray(written));
+        this.#clock.setTimer(longestWaitMs, () => this.#send(buffer, from, to), { unref: true });
+      } else if (error === null && from + written < to) {
+        this.#send(buffer, from + written, to);
       } else {
-        this.#writing = '';
-        if (this.#lines !== '') this.#flushInTime();
+        this.#spare = buffer;
+        if (this.#octets > 0) this.#flushInTime();
       }
     });
   }
