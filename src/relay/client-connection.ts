@@ -8,7 +8,7 @@ import { makeReply, type Reply } from '../protocol/smtp/reply.js';
 import type { ClientTime } from './client-time.js';
 import type { Deadlines, Expiring } from './deadlines.js';
 import { type ReplyPlace, ReplyQueue } from './reply-queue.js';
-import { acceptShared } from './shared-buffer.js';
+import { shareBuffer } from './shared-buffer.js';
 
 /** For the client to read our last words. */
 const closeMs = 10_000;
@@ -49,15 +49,15 @@ export class ClientConnection implements Expiring {
   /** Whether the client may take its time to close its half. */
   #lingers = true;
 
-  /** @param accepted paused, from a server with `allowHalfOpen` and `pauseOnConnect` */
-  constructor(accepted: Socket, user: ConnectionUser, options: ConnectionOptions) {
+  /** @param socket paused, from a server with `allowHalfOpen` and `pauseOnConnect` */
+  constructor(socket: Socket, user: ConnectionUser, options: ConnectionOptions) {
     this.#options = options;
     this.#user = user;
     this.#replies = new ReplyQueue((text) => this.#write(text));
     this.deadlineAt = options.time.next();
     options.deadlines.watch(this);
-    const socket = acceptShared(accepted);
     this.#socket = socket;
+    shareBuffer(socket);
     socket.on('data', (lent) => this.#receive(lent));
     socket.on('drain', () => user.proceed());
     socket.on('end', () => user.inputEnded());
@@ -66,6 +66,7 @@ export class ClientConnection implements Expiring {
       options.deadlines.unwatch(this);
       user.closed();
     });
+    socket.resume();
     // One look at the socket before the greeting: who speaks first is no mail client, but perhaps a web page
     // that was made to connect here. Two turns of the event loop are enough, and cost no time.
     setImmediate(() => setImmediate(() => this.#greet()));

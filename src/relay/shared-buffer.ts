@@ -3,8 +3,8 @@
  * the garbage collector, which costs a relay of large messages half of its time and its memory. What their `data`
  * events bring is therefore only lent: whoever keeps it copies it.
  *
- * Node offers this for sockets that it connects (`onread`), and for an accepted one only through the socket's handle,
- * which is not a documented property. Where there is none, the socket reads as any other.
+ * Node offers this for sockets that it connects (`onread`). One that it has accepted is made the same by what that
+ * option does inside, which is not documented: where it is not found as expected, the socket reads as any other.
  */
 import { connect, type OnReadOpts, Socket, type TcpNetConnectOpts } from 'node:net';
 
@@ -12,27 +12,27 @@ const sharedBuffer = Buffer.allocUnsafeSlow(65_536);
 
 /** As `connect` of node:net. */
 export function connectShared(options: TcpNetConnectOpts): Socket {
-  const socket: Socket = connect({ ...options, onread: readingInto(() => socket) });
+  const onread: OnReadOpts = { buffer: sharedBuffer, callback: (octets) => lend(socket, octets) };
+  const socket: Socket = connect({ ...options, onread });
   return socket;
 }
 
-/** Takes over a paused socket that a server has accepted. Use what is returned, and no longer what was given. */
-export function acceptShared(accepted: Socket): Socket {
-  const { _handle: handle } = accepted as unknown as { _handle: object | null | undefined };
-  if (!handle) return accepted;
-  const { allowHalfOpen } = accepted;
-  const socket: Socket = new Socket({ handle, allowHalfOpen, onread: readingInto(() => socket) } as object);
-  // The server counts the socket that it has made; without its handle, that one only reports its end.
-  socket.once('close', () => {
-    (accepted as unknown as { _handle: null })._handle = null;
-    accepted.destroy();
-  });
-  return socket;
+type Hidden = Record<symbol, unknown> & { _handle?: { useUserBuffer?: (buffer: Uint8Array) => void } | null };
+
+/** The properties in which a socket keeps its `onread`. */
+const [bufferKey, callbackKey] = ['kBuffer', 'kBufferCb'].map((name) =>
+  Object.getOwnPropertySymbols(new Socket()).find(({ description }) => description === name),
+);
+
+/** Has a paused socket that a server has accepted read into the shared buffer from now on. */
+export function shareBuffer(accepted: Socket): void {
+  const hidden = accepted as unknown as Hidden;
+  if (!hidden._handle?.useUserBuffer || bufferKey === undefined || callbackKey === undefined) return;
+  hidden[bufferKey] = sharedBuffer;
+  hidden[callbackKey] = (octets: number) => lend(accepted, octets);
+  hidden._handle.useUserBuffer(sharedBuffer);
 }
 
-function readingInto(socket: () => Socket): OnReadOpts {
-  return {
-    buffer: sharedBuffer,
-    callback: (octets) => socket().emit('data', sharedBuffer.subarray(0, octets)),
-  };
+function lend(socket: Socket, octets: number): boolean {
+  return socket.emit('data', sharedBuffer.subarray(0, octets));
 }
