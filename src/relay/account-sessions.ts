@@ -58,8 +58,12 @@ export class AccountSessions implements UpstreamHome {
   }
 
   /** See UpstreamPool.acquire. */
-  acquire(live: LiveAccount, fresh: boolean): UpstreamSession | Promise<UpstreamSession> {
-    const turn = this.#turnstile.enter();
+  acquire(
+    live: LiveAccount,
+    fresh: boolean,
+    isWanted: () => boolean,
+  ): UpstreamSession | Promise<UpstreamSession> {
+    const turn = this.#turnstile.enter(isWanted);
     const idle = turn === undefined && !fresh ? this.#takeIdle() : undefined;
     if (idle === undefined) return this.#acquireLater(turn, live, fresh);
     this.#leased.add(idle);

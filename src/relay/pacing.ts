@@ -15,6 +15,8 @@ const mostWaiting = 4;
 const longestWaitMs = 60_000;
 
 interface Waiter {
+  /** False once whoever waits has left. */
+  readonly isWanted: () => boolean;
   readonly resolve: () => void;
   readonly reject: (error: AppError) => void;
   readonly timer: Timer;
@@ -41,19 +43,21 @@ export class Turnstile {
   /**
    * Resolves when another message may go; undefined means at once. Rejects with AppError account-busy when too
    * many wait already, or it took too long.
+   * @param isWanted whether whoever asks is still there; who has left makes room for others
    */
-  enter(): Promise<void> | undefined {
+  enter(isWanted: () => boolean): Promise<void> | undefined {
     if (this.#waiting.length === 0 && this.#admits()) {
       this.#admit();
       return undefined;
     }
+    if (this.#waiting.length >= mostWaiting) this.#dismissAbsent();
     if (this.#waiting.length >= mostWaiting) throw this.#busy('as many messages wait for it as may');
     return new Promise((resolve, reject) => {
       const timer = this.#clock.setTimer(longestWaitMs, () => {
         this.#waiting.splice(this.#waiting.indexOf(waiter), 1);
         reject(this.#busy(`a message waited ${longestWaitMs / 1000} seconds for it`));
       });
-      const waiter = { resolve, reject, timer };
+      const waiter = { isWanted, resolve, reject, timer };
       this.#waiting.push(waiter);
       this.#openLater();
     });
@@ -87,6 +91,7 @@ export class Turnstile {
   }
 
   #letIn(): void {
+    if (this.#waiting.length > 0) this.#dismissAbsent();
     while (this.#waiting.length > 0 && this.#admits()) {
       const waiter = this.#waiting.shift()!;
       waiter.timer.cancel();
@@ -94,6 +99,14 @@ export class Turnstile {
       waiter.resolve();
     }
     this.#openLater();
+  }
+
+  #dismissAbsent(): void {
+    for (const waiter of this.#waiting.filter(({ isWanted }) => !isWanted())) {
+      this.#waiting.splice(this.#waiting.indexOf(waiter), 1);
+      waiter.timer.cancel();
+      waiter.reject(this.#busy('whoever waited for it has left'));
+    }
   }
 
   /** The rate, unlike a session that is left, tells nobody when it allows more. */

@@ -37,9 +37,14 @@ export class UpstreamPool {
    * it ends. Throws, or rejects with, AppError: account-busy, token trouble from the token source, upstream trouble
    * from the session.
    * @param fresh never one that was used before
+   * @param isWanted whether whoever asks is still there
    */
-  acquire(live: LiveAccount, fresh = false): UpstreamSession | Promise<UpstreamSession> {
-    return this.#sessionsOf(live).acquire(live, fresh);
+  acquire(
+    live: LiveAccount,
+    fresh: boolean,
+    isWanted: () => boolean,
+  ): UpstreamSession | Promise<UpstreamSession> {
+    return this.#sessionsOf(live).acquire(live, fresh, isWanted);
   }
 
   /** Ends every session; those that are idle say good-bye, and attempts to open one are given up. */

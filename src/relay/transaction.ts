@@ -77,6 +77,8 @@ export class Transaction implements UpstreamOwner {
   /** The message, once the upstream has agreed to take it. */
   #passage: MessagePassage | undefined;
 
+  readonly #isWanted = () => this.#abandoned !== 'by-disconnect';
+
   constructor(live: LiveAccount, pool: UpstreamPool, observer: TransactionObserver) {
     this.live = live;
     this.#pool = pool;
@@ -131,8 +133,7 @@ export class Transaction implements UpstreamOwner {
 
   upstreamLost(error: AppError): void {
     // A kept session may have died of old age; as long as nobody was told anything, a fresh one takes over.
-    // Not after a time-out: nobody waits that long twice.
-    if (this.#mayStartAgain && error.code !== 'upstream-timeout') {
+    if (this.#mayStartAgain) {
       this.#upstream = undefined;
       this.#fetchSession(true);
     } else {
@@ -157,7 +158,7 @@ export class Transaction implements UpstreamOwner {
 
   #fetchSession(fresh: boolean): void {
     try {
-      const upstream = this.#pool.acquire(this.live, fresh);
+      const upstream = this.#pool.acquire(this.live, fresh, this.#isWanted);
       // A session that is free needs no wait, and most messages of a busy relay find one.
       if (!(upstream instanceof Promise)) return this.#begin(upstream);
       upstream.then(
@@ -172,9 +173,7 @@ export class Transaction implements UpstreamOwner {
   #begin(upstream: UpstreamSession): void {
     if (this.#abandoned === 'by-disconnect') return upstream.release(false);
     this.#upstream = upstream;
-    this.#reused = upstream.transactions > 0;
-    upstream.transactions++;
-    upstream.owner = this;
+    this.#reused = upstream.begin(this);
     this.#sayAgain(upstream);
     for (const entry of [...this.#entries]) this.#forward(upstream, entry);
   }

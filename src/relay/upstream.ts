@@ -27,7 +27,7 @@ export interface UpstreamOwner {
 }
 
 /** A part of a message of at most so many octets leaves with what else is due, like a command. */
-const smallOctets = 4096;
+const smallOctets = 16_000;
 
 export interface UpstreamOptions {
   readonly account: SubmittingAccount;
@@ -60,6 +60,8 @@ export class UpstreamSession implements Expiring {
   readonly mostOctets: number;
   owner: UpstreamOwner | undefined;
   deadlineAt = Infinity;
+  /** False from the begin of a message on a kept session to the first reply. */
+  #isProven = true;
   /** Messages and attempts that it has served. */
   transactions = 0;
 
@@ -107,6 +109,13 @@ export class UpstreamSession implements Expiring {
   /** The upstream does not read as fast as it is sent to. */
   get isCongested(): boolean {
     return !this.#ended && this.#socket.writableNeedDrain;
+  }
+
+  /** A message begins; true when the session has served one before. */
+  begin(owner: UpstreamOwner): boolean {
+    this.owner = owner;
+    this.#isProven = this.transactions === 0;
+    return this.transactions++ > 0;
   }
 
   /** Sends one command line; what is sent in one turn of the event loop leaves in one write. */
@@ -157,7 +166,7 @@ export class UpstreamSession implements Expiring {
 
   expire(): void {
     if (this.outstanding === 0 && !this.isCongested) return this.quit();
-    const stage = clientStages[this.#due[0]?.stage ?? 'body'];
+    const stage = clientStages[this.#due[0] === undefined ? 'body' : this.#stageOf(this.#due[0])];
     const text = `${this.#where} was silent for too long ${stage.text}`;
     this.#fail(new AppError('upstream-timeout', text), true);
   }
@@ -184,6 +193,10 @@ export class UpstreamSession implements Expiring {
     this.#expect(due);
   }
 
+  #stageOf({ stage }: DueReply): ClientStage {
+    return this.#isProven || stage !== 'mail' ? stage : 'keptMail';
+  }
+
   #put(text: string): void {
     if (this.#out === '') atTurnEnd(this.#flush);
     this.#out += text;
@@ -191,7 +204,7 @@ export class UpstreamSession implements Expiring {
 
   #expect(due: DueReply): void {
     this.#due.push(due);
-    if (this.#due.length === 1) this.deadlineAt = this.#in(clientStages[due.stage].timeoutMs);
+    if (this.#due.length === 1) this.deadlineAt = this.#in(clientStages[this.#stageOf(due)].timeoutMs);
   }
 
   readonly #flush = (): void => {
@@ -226,6 +239,7 @@ export class UpstreamSession implements Expiring {
       else this.owner.upstreamSpoke(reply);
     } else {
       this.#answerable--;
+      this.#isProven = true;
       const due = this.#due.shift();
       const next = this.#due[0] ?? this.#unsent[0]?.due;
       this.deadlineAt = next === undefined ? Infinity : this.#in(clientStages[next.stage].timeoutMs);

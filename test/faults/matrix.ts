@@ -57,7 +57,7 @@ export type Outcome =
   /** The upstream's own reply, word for word; at RCPT the message goes to the other recipients. */
   | { readonly kind: 'passed on'; readonly reply: string }
   /** 250: the message is sent, as if nothing were, or on a fresh session. */
-  | { readonly kind: 'sent'; readonly how: 'late' | 'fresh session' }
+  | { readonly kind: 'sent'; readonly how: 'late' | 'fresh session'; readonly afterMs?: number }
   /** There is no such thing. */
   | { readonly kind: 'none' };
 
@@ -161,8 +161,8 @@ const rows: Readonly<Record<Stage, Row>> = {
     ]),
   ),
   RSET: { ...betweenMessages, 'slow drip': late },
-  // A session that has gone dead in silence is found out by the next MAIL, and nobody waits that long twice.
-  idle: { ...betweenMessages, silence: deferred('451 4.4.2', clientStages.mail.timeoutMs) },
+  // A session that has gone dead in silence is found out by the next MAIL.
+  idle: { ...betweenMessages, silence: { ...fresh, afterMs: clientStages.keptMail.timeoutMs } },
 };
 
 export function outcomeOf(fault: Fault, stage: Stage): Outcome {

@@ -74,7 +74,7 @@ export async function play(cell: Cell): Promise<void> {
   await beforeTheMessage(played);
   const rest = isStalledInBody(cell) ? longRest : shortRest;
   const telling = submit(played, subject, rest, cell.stage === 'mid-body' ? played.struck : undefined);
-  const afterMs = played.outcome.kind === 'deferred' ? played.outcome.afterMs : undefined;
+  const afterMs = 'afterMs' in played.outcome ? played.outcome.afterMs : undefined;
   // How soon a stalled body is seen to stall depends on the kernel's buffers.
   const slackMs = isStalledInBody(cell) ? 60_000 : 3000;
   const tookMs = afterMs === undefined ? 0 : await timeUntilTold(played, telling, afterMs + slackMs);

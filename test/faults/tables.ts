@@ -40,16 +40,19 @@ function clientTable(): string {
 function inShort(outcome: Outcome): string {
   switch (outcome.kind) {
     case 'deferred': {
-      const after = outcome.afterMs === undefined ? '' : ` after ${duration(outcome.afterMs)}`;
-      return `${outcome.reply}${after}${outcome.twice ? ' †' : ''}`;
+      return `${outcome.reply}${after(outcome.afterMs)}${outcome.twice ? ' †' : ''}`;
     }
     case 'passed on':
       return `${outcome.reply} passed on`;
     case 'sent':
-      return outcome.how === 'late' ? 'sent' : 'sent anew';
+      return `${outcome.how === 'late' ? 'sent' : 'sent anew'}${after(outcome.afterMs)}`;
     case 'none':
       return '–';
   }
+}
+
+function after(ms: number | undefined): string {
+  return ms === undefined ? '' : ` after ${duration(ms)}`;
 }
 
 function clientInShort(outcome: ClientOutcome | undefined): string {

@@ -23,41 +23,57 @@ function watch(entering: Promise<void> | undefined): { state: string } {
   return seen;
 }
 
+/** Whoever asks is still there. */
+const here = () => true;
+
 const settle = () => new Promise((resolve) => setImmediate(resolve));
 
 describe('an account without limits', () => {
   it('lets everyone in at once', () => {
     const { turnstile } = open({});
-    for (let count = 0; count < 1000; count++) expect(turnstile.enter()).toBeUndefined();
+    for (let count = 0; count < 1000; count++) expect(turnstile.enter(here)).toBeUndefined();
   });
 });
 
 describe('an account with three sessions', () => {
   it('lets three in, has four wait, and sends the others away at once', async () => {
     const { turnstile } = open({ sessions: 3 });
-    const guests = Array.from({ length: 7 }, () => watch(turnstile.enter()));
+    const guests = Array.from({ length: 7 }, () => watch(turnstile.enter(here)));
     expect(guests.map(({ state }) => state)).toEqual([
       'in',
       'in',
       'in',
       ...Array.from({ length: 4 }, () => 'waiting'),
     ]);
-    expect(() => turnstile.enter()).toThrow(expect.objectContaining({ code: 'account-busy' }) as Error);
+    expect(() => turnstile.enter(here)).toThrow(expect.objectContaining({ code: 'account-busy' }) as Error);
     turnstile.leave();
     await settle();
     expect(guests.map(({ state }) => state).slice(3)).toEqual(['in', 'waiting', 'waiting', 'waiting']);
   });
 
+  it('keeps no place for who has left', async () => {
+    const { turnstile } = open({ sessions: 1 });
+    void turnstile.enter(here);
+    let present = true;
+    const guests = Array.from({ length: 4 }, () => watch(turnstile.enter(() => present)));
+    present = false;
+    const next = watch(turnstile.enter(here));
+    turnstile.leave();
+    await settle();
+    expect(guests.map(({ state }) => state)).toEqual(Array.from({ length: 4 }, () => 'account-busy'));
+    expect(next.state).toBe('in');
+  });
+
   it('lets nobody wait longer than a minute', async () => {
     const { clock, turnstile } = open({ sessions: 1 });
-    void turnstile.enter();
-    const guest = watch(turnstile.enter());
+    void turnstile.enter(here);
+    const guest = watch(turnstile.enter(here));
     await clock.advance(59_999);
     expect(guest.state).toBe('waiting');
     await clock.advance(1);
     expect(guest.state).toBe('account-busy');
     turnstile.leave();
-    expect(turnstile.enter()).toBeUndefined();
+    expect(turnstile.enter(here)).toBeUndefined();
   });
 });
 
@@ -65,11 +81,11 @@ describe('an account with 30 messages a minute', () => {
   it('has the next wait until the first is a minute old', async () => {
     const { clock, turnstile } = open({ messagesPerMinute: 30 });
     for (let count = 0; count < 30; count++) {
-      expect(turnstile.enter()).toBeUndefined();
+      expect(turnstile.enter(here)).toBeUndefined();
       turnstile.leave();
       await clock.advance(1000);
     }
-    const guests = [watch(turnstile.enter()), watch(turnstile.enter())];
+    const guests = [watch(turnstile.enter(here)), watch(turnstile.enter(here))];
     await clock.advance(29_999);
     expect(guests.map(({ state }) => state)).toEqual(['waiting', 'waiting']);
     await clock.advance(1);

@@ -182,14 +182,16 @@ describe('a silent upstream', () => {
     await expect.poll(() => upstream.open).toBe(0);
   });
 
-  it('at MAIL on a kept session is not tried again: nobody waits that long twice', async () => {
+  it('at MAIL on a kept session is found out soon, and a fresh session has all the time that there is', async () => {
     const { upstream, client } = await scene('-');
     await submit(client);
     upstream.script = (event) => (event.startsWith('MAIL') ? 'silence' : undefined);
     client.send(mail);
     await expect.poll(() => upstream.lines.filter((line) => line.includes('MAIL')).length).toBe(2);
+    await clock.advance(clientStages.keptMail.timeoutMs + 2 * second);
+    await expect.poll(() => upstream.lines.filter((line) => line.includes('MAIL')).length).toBe(3);
     expect(await replyAfter(client, clientStages.mail.timeoutMs)).toMatch(/^451 4\.4\.2 /);
-    expect(upstream.connections).toBe(1);
+    expect(upstream.connections).toBe(2);
   });
 
   it('that stops reading the message is given up: 451 at its end', async () => {

@@ -47,6 +47,8 @@ export const clientStages = {
   starttls: { timeoutMs: 1 * minutes, text: 'after STARTTLS' },
   auth: { timeoutMs: 1 * minutes, text: 'after AUTH' },
   mail: { timeoutMs: 5 * minutes, text: 'after MAIL' },
+  /** On a session that was kept: what went dead in silence meanwhile is to be found out before the client leaves. */
+  keptMail: { timeoutMs: minutes / 2, text: 'after MAIL on a kept session' },
   rcpt: { timeoutMs: 5 * minutes, text: 'after RCPT' },
   data: { timeoutMs: 2 * minutes, text: 'after DATA' },
   body: { timeoutMs: 3 * minutes, text: 'while sending the message' },
