@@ -41,7 +41,6 @@ const doors: Readonly<Record<string, readonly string[]>> = {
   commander: ['cli/program.ts'],
   'jsonc-parser': ['config/lenient-json.ts'],
   'openid-client': ['oauth/client.ts'],
-  pino: ['daemon/log.ts'],
   'pino-pretty': ['daemon/log.ts'],
   undici: ['oauth/http.ts'],
   zod: ['config/schema.ts'],

@@ -71,6 +71,8 @@ function describe(event: Exclude<ServerEvent, { verb: 'body' | 'foreign' }>): st
   if (event.verb === 'fault') return `fault ${event.reply.code} ${event.outOfOrder ?? ''}`;
   if (!('path' in event)) return `${event.verb} ${event.argument}`;
   const line = formatPathCommand(event.verb, event.path, event.parameters);
+  if (event.wire !== undefined && event.wire !== line)
+    throw new Broken(`${JSON.stringify(event)} would pass on as something else`);
   if (!oneCommand.test(line)) throw new Broken(`a command that is not one: ${JSON.stringify(line)}`);
   return line;
 }

@@ -1,5 +1,5 @@
 /**
- * The shape of a logger: what every folder below the daemon knows of logging. The daemon gives pino; a test
+ * The shape of a logger: what every folder below the daemon knows of logging. The daemon writes lines; a test
  * gives an array. Fields never hold a secret: wrap those in `Secret`.
  */
 

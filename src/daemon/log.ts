@@ -2,9 +2,10 @@
  * The log of the daemon: one JSON object a line for machines, a short line for people at a terminal. It goes
  * to stderr, which systemd and containers collect.
  */
-import pino from 'pino';
+import { writeSync } from 'node:fs';
 import { systemClock } from '../core/clock.js';
-import type { LogLevel, Logger } from '../core/logger.js';
+import type { LogFields, LogLevel, Logger } from '../core/logger.js';
+import { jsonLine } from './json-line.js';
 import { LogDestination } from './log-destination.js';
 
 export type LogFormat = 'auto' | 'human' | 'json';
@@ -15,45 +16,39 @@ export interface DaemonLog extends Logger {
 }
 
 const stderrDescriptor = 2;
+const levels: readonly LogLevel[] = ['trace', 'debug', 'info', 'warn', 'error', 'silent'];
 
 /** `auto` is human on a terminal and JSON otherwise. */
 export async function createLog(level: LogLevel, format: LogFormat): Promise<DaemonLog> {
   const human = format === 'human' || (format === 'auto' && process.stderr.isTTY);
-  if (human) {
-    const colorize = process.stderr.isTTY && !process.env.NO_COLOR;
-    // Loaded for people only.
-    const { default: pretty } = await import('pino-pretty');
-    const stream = pretty({
-      destination: stderrDescriptor,
-      sync: true,
-      colorize,
-      translateTime: 'SYS:HH:MM:ss',
-      singleLine: true,
-    });
-    return withFlush(pino({ level, base: undefined }, stream), () => undefined);
-  }
+  if (human) return logTo(await humanLines(), () => undefined, level);
   const destination = new LogDestination(stderrDescriptor, systemClock);
-  const options = {
+  return logTo(
+    (line) => destination.write(line),
+    () => destination.flushSync(),
     level,
-    base: undefined,
-    timestamp: () => isoTime(systemClock.now()),
-    formatters: { level: (label: string) => ({ level: label }) },
+  );
+}
+
+function logTo(write: (line: string) => void, flush: () => void, least: LogLevel): DaemonLog {
+  const at = (level: LogLevel) =>
+    levels.indexOf(level) < levels.indexOf(least)
+      ? () => undefined
+      : (fields: LogFields, message: string) => write(jsonLine(level, systemClock.now(), fields, message));
+  const [trace, debug, info, warn, error] = [at('trace'), at('debug'), at('info'), at('warn'), at('error')];
+  return { trace, debug, info, warn, error, flush };
+}
+
+/** Loaded for people only. */
+async function humanLines(): Promise<(line: string) => void> {
+  const { prettyFactory } = await import('pino-pretty');
+  const colorize = process.stderr.isTTY && !process.env.NO_COLOR;
+  const pretty = prettyFactory({ colorize, translateTime: 'SYS:HH:MM:ss', singleLine: true });
+  return (line) => {
+    try {
+      writeSync(stderrDescriptor, pretty(line));
+    } catch {
+      // The terminal is gone; nobody is left to tell.
+    }
   };
-  return withFlush(pino(options, destination), () => destination.flushSync());
-}
-
-let lastMs = 0;
-let lastTime = '';
-
-/** Many messages fall into one millisecond, and writing a date out is the dearest part of a line. */
-function isoTime(now: number): string {
-  if (now !== lastMs) {
-    lastMs = now;
-    lastTime = `,"time":"${new Date(now).toISOString()}"`;
-  }
-  return lastTime;
-}
-
-function withFlush(logger: pino.Logger, flush: () => void): DaemonLog {
-  return Object.assign(logger, { flush });
 }

@@ -84,7 +84,7 @@ export function commandFor(
   offer: Offer | undefined,
 ): string | Reply {
   const { verb, path, parameters } = command;
-  if (parameters.length === 0) return formatPathCommand(verb, path, parameters);
+  if (parameters.length === 0) return command.wire ?? formatPathCommand(verb, path, parameters);
   const kept: Parameter[] = [];
   for (const parameter of parameters) {
     const { keyword, value } = parameter;
@@ -120,5 +120,6 @@ export function commandFor(
         kept.push(parameter);
     }
   }
-  return formatPathCommand(verb, path, kept);
+  const isWhole = kept.length === parameters.length;
+  return (isWhole ? command.wire : undefined) ?? formatPathCommand(verb, path, kept);
 }

@@ -10,12 +10,19 @@ const mostWaiting = 32;
 let waiting: (() => void)[] = [];
 const settled = Promise.resolve();
 
-/** Calls `task` when the code that runs now has returned, before any timer; in the order of the calls. */
+/**
+ * Calls `task` soon, in the order of the calls: after one more look for events that are there already, so that what
+ * they give rise to goes with it. Nothing is waited for.
+ */
 export function atTurnEnd(task: () => void): void {
   const count = waiting.push(task);
-  if (count === 1) setImmediate(drain);
+  if (count === 1) setImmediate(drainNext);
   // Not at once: this call may come from the midst of something.
   else if (count === mostWaiting) void settled.then(drain);
+}
+
+function drainNext(): void {
+  setImmediate(drain);
 }
 
 function drain(): void {

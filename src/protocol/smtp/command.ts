@@ -16,6 +16,8 @@ export interface PathCommand {
   /** What stood between the angle brackets. */
   readonly path: string;
   readonly parameters: readonly Parameter[];
+  /** The line as it came, where that is just what `formatPathCommand` would make of it. */
+  readonly wire?: string;
 }
 
 export type SimpleVerb = 'EHLO' | 'HELO' | 'DATA' | 'RSET' | 'NOOP' | 'VRFY' | 'HELP' | 'QUIT';
@@ -74,8 +76,8 @@ export function parseCommand(line: string): Command | Fault | ForeignProtocol {
   }
   if (controlCharacter.test(line)) return fault(500, '5.2', 'Control characters are not allowed in commands');
   const argument = space < 0 ? '' : withoutOuterSpaces(line.slice(space + 1));
-  if (verb === 'MAIL') return parsePathCommand('MAIL', 'FROM:', argument);
-  if (verb === 'RCPT') return parsePathCommand('RCPT', 'TO:', argument);
+  if (verb === 'MAIL') return parsePathCommand('MAIL', 'FROM:', argument, line);
+  if (verb === 'RCPT') return parsePathCommand('RCPT', 'TO:', argument, line);
   if (isKnown) {
     if (argument !== '' && bareVerbs.has(verb)) return fault(501, '5.4', `${verb} takes no argument`);
     if (argument === '' && (verb === 'EHLO' || verb === 'HELO'))
@@ -105,6 +107,7 @@ function parsePathCommand(
   verb: 'MAIL' | 'RCPT',
   keyword: 'FROM:' | 'TO:',
   argument: string,
+  line: string,
 ): PathCommand | Fault {
   const syntax = `Syntax: ${verb} ${keyword}<address>`;
   const isGood = argument.startsWith(keyword) || argument.slice(0, keyword.length).toUpperCase() === keyword;
@@ -113,10 +116,20 @@ function parsePathCommand(
   const path = takePath(rest);
   if (path === undefined) return fault(501, '5.4', syntax);
   if (verb === 'RCPT' && path.text === '') return fault(501, '1.3', 'A recipient is needed');
-  const parameters = parseParameters(rest.slice(path.length));
+  const tail = rest.slice(path.length);
+  const parameters = parseParameters(tail);
   if (parameters === undefined) return fault(501, '5.4', `Malformed ${verb} parameter`);
-  return { verb, path: path.text, parameters };
+  const isTidy =
+    line.length === verb.length + 1 + keyword.length + rest.length &&
+    line.startsWith(starts[verb]) &&
+    (tail === '' || tidyParameters.test(tail));
+  return isTidy
+    ? { verb, path: path.text, parameters, wire: `${line}\r\n` }
+    : { verb, path: path.text, parameters };
 }
+
+const starts = { MAIL: 'MAIL FROM:<', RCPT: 'RCPT TO:<' } as const;
+const tidyParameters = /^(?: [A-Z0-9-]+(?:=[^ ]+)?)+$/;
 
 /** What a path with quotes or escapes holds; without these the first `>` ends it. */
 const intricate = /["\\< ]/;

@@ -12,6 +12,8 @@ export interface Reply {
   readonly code: number;
   /** The text of each line after the code; at least one, possibly empty. Latin1. */
   readonly lines: readonly string[];
+  /** What it is on the wire, where it passes on as it came and need not be put together again. */
+  readonly wire?: string;
 }
 
 /** RFC 5321, 4.5.3.1.5 says 512 octets; real servers write longer ones, and Postfix reads 2,048. */
@@ -23,6 +25,7 @@ export function makeReply(code: number, detail: string, text: string): Reply {
 }
 
 export function formatReply(reply: Reply): string {
+  if (reply.wire !== undefined) return reply.wire;
   const last = reply.lines.length - 1;
   if (last === 0) return `${reply.code} ${reply.lines[0]}\r\n`;
   return reply.lines.map((line, index) => `${reply.code}${index === last ? ' ' : '-'}${line}\r\n`).join('');
@@ -64,12 +67,18 @@ export class ReplyReader {
       if (line === undefined) return undefined;
       if (line.kind === 'too-long') throw broken(`a reply line of more than ${longestLineOctets} octets`);
       if (line.kind === 'bare-newline') throw broken('a bare CR or LF in a reply');
-      if (!this.#take(line.text)) continue;
-      const reply = { code: this.#code, lines: this.#texts };
-      this.#code = 0;
-      this.#texts = [];
-      return reply;
+      if (this.#take(line.text)) return this.#whole(line.text);
     }
+  }
+
+  #whole(lastLine: string): Reply {
+    const code = this.#code;
+    const lines = this.#texts;
+    this.#code = 0;
+    this.#texts = [];
+    const text = lines[0]!;
+    const isAsItCame = lines.length === 1 && lastLine.length === text.length + 4 && lastLine.endsWith(text);
+    return isAsItCame ? { code, lines, wire: `${lastLine}\r\n` } : { code, lines };
   }
 
   /** True when `line` was the last one of its reply. */

@@ -69,9 +69,33 @@ describe('a command line', () => {
         fc.pre(verb === 'MAIL' || text !== '');
         const line = formatPathCommand(verb, text, [{ keyword: 'SIZE', value: '10' }]);
         const command = parseCommand(line.trimEnd());
-        expect(command).toEqual({ verb, path: text, parameters: [{ keyword: 'SIZE', value: '10' }] });
+        const parameters = [{ keyword: 'SIZE', value: '10' }];
+        expect(command).toEqual({ verb, path: text, parameters, wire: line });
       }),
     );
+  });
+
+  it('is passed on as it came only where writing it again would make no difference', () => {
+    const part = fc.constantFrom(
+      ...['MAIL', 'mail', 'RCPT', ' ', 'FROM:', 'From:', 'TO:', '<', '>', '<a@b>', '<"x> y"@b>', 'a@b'],
+      ...['SIZE=1', 'size=1', 'BODY', '=', '\xa0', 'X='],
+    );
+    const line = fc.array(part, { maxLength: 6 }).map((parts) => `MAIL FROM:<a@b>${parts.join('')}`);
+    const anyLine = fc.oneof(
+      line,
+      fc.array(part, { maxLength: 8 }).map((parts) => parts.join('')),
+    );
+    let asTheyCame = 0;
+    fc.assert(
+      fc.property(anyLine, (text) => {
+        const command = parseCommand(text);
+        if (!('path' in command) || command.wire === undefined) return;
+        asTheyCame++;
+        expect(command.wire).toBe(formatPathCommand(command.verb, command.path, command.parameters));
+      }),
+      { numRuns: 2000 },
+    );
+    expect(asTheyCame).toBeGreaterThan(10);
   });
 
   it('never throws', () => {
