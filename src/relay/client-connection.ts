@@ -8,7 +8,7 @@ import { makeReply, type Reply } from '../protocol/smtp/reply.js';
 import type { ClientTime } from './client-time.js';
 import type { Deadlines, Expiring } from './deadlines.js';
 import { type ReplyPlace, ReplyQueue } from './reply-queue.js';
-import { shareBuffer } from './shared-buffer.js';
+import { readShared } from './shared-buffer.js';
 
 /** For the client to read our last words. */
 const closeMs = 10_000;
@@ -57,8 +57,6 @@ export class ClientConnection implements Expiring {
     this.deadlineAt = options.time.next();
     options.deadlines.watch(this);
     this.#socket = socket;
-    shareBuffer(socket);
-    socket.on('data', (lent) => this.#receive(lent));
     socket.on('drain', () => user.proceed());
     socket.on('end', () => user.inputEnded());
     socket.on('error', () => socket.destroy());
@@ -66,7 +64,7 @@ export class ClientConnection implements Expiring {
       options.deadlines.unwatch(this);
       user.closed();
     });
-    socket.resume();
+    readShared(socket, (lent) => this.#receive(lent));
     // One look at the socket before the greeting: who speaks first is no mail client, but perhaps a web page
     // that was made to connect here. Two turns of the event loop are enough, and cost no time.
     setImmediate(() => setImmediate(() => this.#greet()));

@@ -1,7 +1,7 @@
 /**
  * Sockets that read into one buffer that all share. Node otherwise allocates 64 KiB for each read and leaves it to
- * the garbage collector, which costs a relay of large messages half of its time and its memory. What their `data`
- * events bring is therefore only lent: whoever keeps it copies it.
+ * the garbage collector, which costs a relay of large messages half of its time and its memory. What they bring is
+ * therefore only lent: whoever keeps it copies it.
  *
  * Node offers this for sockets that it connects (`onread`). One that it has accepted is made the same by what that
  * option does inside, which is not documented: where it is not found as expected, the socket reads as any other.
@@ -12,7 +12,10 @@ const sharedBuffer = Buffer.allocUnsafeSlow(65_536);
 
 /** As `connect` of node:net. */
 export function connectShared(options: TcpNetConnectOpts): Socket {
-  const onread: OnReadOpts = { buffer: sharedBuffer, callback: (octets) => lend(socket, octets) };
+  const onread: OnReadOpts = {
+    buffer: sharedBuffer,
+    callback: (octets) => socket.emit('data', sharedBuffer.subarray(0, octets)),
+  };
   const socket: Socket = connect({ ...options, onread });
   return socket;
 }
@@ -24,15 +27,15 @@ const [bufferKey, callbackKey] = ['kBuffer', 'kBufferCb'].map((name) =>
   Object.getOwnPropertySymbols(new Socket()).find(({ description }) => description === name),
 );
 
-/** Has a paused socket that a server has accepted read into the shared buffer from now on. */
-export function shareBuffer(accepted: Socket): void {
+/** Reads from a paused socket that a server has accepted: `take` gets what comes. */
+export function readShared(accepted: Socket, take: (lent: Buffer) => void): void {
   const hidden = accepted as unknown as Hidden;
-  if (!hidden._handle?.useUserBuffer || bufferKey === undefined || callbackKey === undefined) return;
-  hidden[bufferKey] = sharedBuffer;
-  hidden[callbackKey] = (octets: number) => lend(accepted, octets);
-  hidden._handle.useUserBuffer(sharedBuffer);
-}
-
-function lend(socket: Socket, octets: number): boolean {
-  return socket.emit('data', sharedBuffer.subarray(0, octets));
+  if (hidden._handle?.useUserBuffer && bufferKey !== undefined && callbackKey !== undefined) {
+    hidden[bufferKey] = sharedBuffer;
+    hidden[callbackKey] = (octets: number) => take(sharedBuffer.subarray(0, octets));
+    hidden._handle.useUserBuffer(sharedBuffer);
+  } else {
+    accepted.on('data', take);
+  }
+  accepted.resume();
 }
