@@ -9,7 +9,7 @@ import { cpu, everyone, MiB, relays, through, throughFresh, twentyOf } from './s
 export const smallMessages = [
   {
     id: 'kept-10',
-    runs: through(everyone, (bench) => ({ messages: bench.count(10_000) })),
+    runs: through(everyone, (bench) => ({ messages: bench.count(20_000) })),
     figures: [
       {
         title: '1 KiB, 10 kept sessions',
@@ -29,7 +29,7 @@ export const smallMessages = [
   },
   {
     id: 'kept-200',
-    runs: through(everyone, (bench) => ({ sessions: 200, messages: bench.count(10_000) })),
+    runs: through(everyone, (bench) => ({ sessions: 200, messages: bench.count(30_000) })),
     figures: [
       {
         title: '1 KiB, 200 kept sessions',
