@@ -165,7 +165,7 @@ describe('the commands in the documentation', () => {
   it('exist, with their options', () => {
     const wrong = (text: string): string[] =>
       [...codeOf(text), ...fencesOf(text, 'sh')].flatMap((code) =>
-        [...code.replaceAll('\\\n', ' ').matchAll(/\bmailbearer(?: ([a-z][a-z-]*))?([^\n|;&]*)/g)].flatMap(
+        [...code.replaceAll('\\\n', ' ').matchAll(/\bmailbearer(?: ([a-z][a-z-]*))?([^\n|;&)]*)/g)].flatMap(
           ([whole, command = '', rest = '']) => {
             const known = options.get(command);
             if (known === undefined) return [whole];

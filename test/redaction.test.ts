@@ -158,6 +158,21 @@ describe('no secret comes out of', () => {
     // Seven commands one after the other.
   }, 180_000);
 
+  test('status and refresh, nor of token beside the token that was asked for', async () => {
+    expect(leaks(await run('status'))).toEqual([]);
+    expect(leaks(await run('status', '--json'))).toEqual([]);
+    expect(leaks(await run('refresh', '--json'))).toEqual([]);
+    const { stdout, stderr } = await run('token', user);
+    expect(stdout).toBe(`${secretOf('access')}\n`);
+    expect(leaks({ stdout: '', stderr })).toEqual([]);
+    for (const step of [refused(400, 'invalid_grant'), refused(503, 'server_error'), { body: echo }]) {
+      await writeToken();
+      endpoint.script(step);
+      expect(leaks(await run('token', user))).toEqual([]);
+      expect(leaks(await run('refresh', user, '--json'))).toEqual([]);
+    }
+  }, 60_000);
+
   test('get-token with a browser', async () => {
     await rm(tokenFile);
     const command = start('get-token', 'corp', tokenFile, '--client-secret', secretOf('client'));

@@ -3,7 +3,7 @@ import { exitStatus } from '../core/errors.js';
 
 const statusMeanings: Readonly<Record<keyof typeof exitStatus, string>> = {
   ok: 'success',
-  failed: 'the check or the refresh failed (test-config, test-token-refresh)',
+  failed: 'a check failed, or an account needs attention (test-config, test-token-refresh, status)',
   usage: 'wrong usage',
   unavailable: 'a server cannot be reached, or an address cannot be listened on',
   software: 'internal error: please report it',
@@ -24,6 +24,7 @@ Examples:
   $ mailbearer test-config
   $ mailbearer test-token-refresh /etc/tokens/me@gmail.com
   $ mailbearer serve
+  $ mailbearer status
 
 Configuration: --config-file, else $MAILBEARER_CONFIG, else /etc/mailbearer/config.json, else
 ~/.config/mailbearer/config.json, else /etc/sasl-xoauth2.conf; none is needed when the token files say enough.
@@ -70,6 +71,37 @@ Prints "Config check passed." and "Token refresh succeeded." and exits with 0, o
 Examples:
   $ mailbearer test-token-refresh /etc/tokens/me@gmail.com
   $ mailbearer test-token-refresh --config-file ./config.json --json /etc/tokens/me@gmail.com
+`;
+
+export const tokenHelp = `
+ACCOUNT is the account's name, its file's name, its login name, one of its senders, or the token file.
+Standard output holds the token and nothing else. It is refreshed first when that is due, and written back.
+When refreshing fails and the old token still lives, that one is printed, with a warning.
+
+Examples:
+  $ mailbearer token me@gmail.com
+  $ mailbearer token --sasl xoauth2 me@gmail.com
+  $ curl --user me@gmail.com --oauth2-bearer "$(mailbearer token me@gmail.com)" imaps://imap.gmail.com/
+`;
+
+export const statusHelp = `
+Reads the configuration and the token files, and asks no server. An account is fresh, due (to be refreshed
+now, which a running serve does by itself), expired, or broken. Exits with 1 when one is expired or needs
+a person, whose next command it names.
+
+Examples:
+  $ mailbearer status
+  $ mailbearer status --json me@gmail.com
+  $ mailbearer status --watch
+`;
+
+export const refreshHelp = `
+Refreshes whatever life the tokens have left, under the same lock as serve, and writes the new ones back.
+Exits with 0 when all were refreshed, else with the status of the first that failed; the others go on.
+
+Examples:
+  $ mailbearer refresh
+  $ mailbearer refresh me@gmail.com --json
 `;
 
 export const serveHelp = `

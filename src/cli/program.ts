@@ -7,7 +7,16 @@ import { Command, CommanderError, InvalidArgumentError, Option } from 'commander
 import { exitStatus } from '../core/errors.js';
 import type { LogLevel } from '../core/logger.js';
 import type { GetTokenOptions } from './commands/get-token.js';
-import { getTokenHelp, mainHelp, serveHelp, testConfigHelp, testTokenRefreshHelp } from './help.js';
+import {
+  getTokenHelp,
+  mainHelp,
+  refreshHelp,
+  serveHelp,
+  statusHelp,
+  testConfigHelp,
+  testTokenRefreshHelp,
+  tokenHelp,
+} from './help.js';
 import type { Ui } from './ui.js';
 
 const logLevels: readonly LogLevel[] = ['trace', 'debug', 'info', 'warn', 'error', 'silent'];
@@ -105,6 +114,36 @@ function createProgram(ui: Ui, write: (text: string) => void, finish: (status: n
     .action(async (file: string, options: { json?: true }) => {
       const { runTestTokenRefresh } = await import('./commands/test-token-refresh.js');
       finish(await runTestTokenRefresh({ ...globals(), ...options, file }, ui));
+    });
+
+  subcommand('token', 'print an access token, refreshed if need be', tokenHelp)
+    .argument('<account>', 'name or address of the account, or its token file')
+    .addOption(
+      new Option('--sasl <mechanism>', 'print the initial response of this mechanism instead').choices([
+        'xoauth2',
+        'oauthbearer',
+      ]),
+    )
+    .action(async (account: string, options: { sasl?: 'xoauth2' | 'oauthbearer' }) => {
+      const { runToken } = await import('./commands/token.js');
+      finish(await runToken({ ...globals(), ...options, account }, ui));
+    });
+
+  subcommand('status', 'show how the accounts stand', statusHelp)
+    .argument('[accounts...]', 'names, addresses or token files; none: all')
+    .option('--json', 'print it as JSON')
+    .option('--watch', 'go on showing it, until interrupted')
+    .action(async (accounts: string[], options: { json?: true; watch?: true }) => {
+      const { runStatus } = await import('./commands/status.js');
+      finish(await runStatus({ ...globals(), ...options, accounts }, ui));
+    });
+
+  subcommand('refresh', 'refresh tokens now, and write them', refreshHelp)
+    .argument('[accounts...]', 'names, addresses or token files; none: all')
+    .option('--json', 'print the results as JSON')
+    .action(async (accounts: string[], options: { json?: true }) => {
+      const { runRefresh } = await import('./commands/refresh.js');
+      finish(await runRefresh({ ...globals(), ...options, accounts }, ui));
     });
 
   subcommand('serve', 'keep the tokens fresh and relay mail', serveHelp)

@@ -24,6 +24,8 @@ export interface Ui {
   /** `mailbearer: …` and `hint: …` on standard error. */
   fail(message: string, hint?: string): void;
   hint(text: string): void;
+  /** Clears the screen where standard output is a terminal; elsewhere what follows comes after an empty line. */
+  clear(): void;
   /** An answer typed on standard input, trimmed; undefined at its end. Rejects with the signal's reason. */
   ask(question: string, signal?: AbortSignal): Promise<string | undefined>;
   /** The same without echo where standard input is a terminal. */
@@ -70,6 +72,7 @@ export function createUi(streams: UiStreams, env: NodeJS.ProcessEnv): Ui {
     emphasise: (text) => say(style('bold', printable(text))),
     warn: (text) => labelled(style('yellow', 'warning:'), text),
     hint,
+    clear: () => void stdout.write(stdout.isTTY ? '\x1b[H\x1b[2J' : '\n'),
     fail(message, advice) {
       labelled(style('red', 'mailbearer:'), message);
       if (advice !== undefined) hint(advice);

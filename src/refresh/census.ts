@@ -74,7 +74,8 @@ async function addConfigured(config: Config, listed: TokenFileEntry[]): Promise<
   return entries;
 }
 
-async function readAccount(options: CensusOptions, path: string): Promise<Found> {
+/** One token file as an account; a file that cannot be read makes a broken one. */
+export async function readAccount(options: CensusOptions, path: string): Promise<Found> {
   const { clock, config, random, saslPasswd } = options;
   const store = createFileStore({ path, clock, random });
   const source = { tokenFile: path, saslPasswdUser: saslLogin(saslPasswd, path) };

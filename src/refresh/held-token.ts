@@ -2,6 +2,7 @@
  * A token in hand, with the two moments that matter: when to refresh it, and until when it may be used. Pure; how
  * the moments are reckoned is schedule.ts's.
  */
+import type { Account } from '../accounts/account.js';
 import type { Secret } from '../core/secret.js';
 import { type RefreshPolicy, refreshDueAt, usableUntil } from './schedule.js';
 import type { AccessToken } from './token-source.js';
@@ -21,6 +22,11 @@ export interface TokenFacts {
   readonly accessToken: Secret | undefined;
   readonly expiresAt: number;
   readonly writtenAt: number;
+}
+
+/** When this account's tokens are refreshed. */
+export function policyOf({ provider, refreshWindowSeconds }: Account): RefreshPolicy {
+  return { windowSeconds: refreshWindowSeconds, minimumLifetimeSeconds: provider.minimumLifetimeSeconds };
 }
 
 /** Undefined when it cannot be used any more. `random` in [0, 1) spreads the refreshes of many accounts. */

@@ -11,7 +11,7 @@ import type { NewToken, StoredToken, TokenStore } from '../tokens/token.js';
 import { refreshOnce, type RefreshResult, type RequestRefresh } from './refresh-once.js';
 import { expiredOnArrival, mayPass, noTokenYet } from './failure.js';
 import { type Flight, takeOff } from './flight.js';
-import { type HeldToken, holdToken } from './held-token.js';
+import { type HeldToken, holdToken, policyOf } from './held-token.js';
 import { RefreshLog } from './refresh-log.js';
 import { nextAttemptAt, type RefreshPolicy } from './schedule.js';
 import type { AccessToken, TokenSource } from './token-source.js';
@@ -91,10 +91,7 @@ class AccountRefresher implements Refresher {
   constructor(options: RefresherOptions) {
     const { account, initial } = options;
     this.#options = options;
-    this.#policy = {
-      windowSeconds: account.refreshWindowSeconds,
-      minimumLifetimeSeconds: account.provider.minimumLifetimeSeconds,
-    };
+    this.#policy = policyOf(account);
     this.#log = new RefreshLog(account, options.logger);
     this.#version = initial.version;
     this.#state = this.#healthy(initial);

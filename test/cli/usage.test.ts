@@ -10,7 +10,7 @@ import { exitStatus } from '../../src/core/errors.js';
 import { binaryPath, runBinary } from '../support/run-binary.js';
 
 const packageFile = new URL('../../package.json', import.meta.url);
-const mainFile = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
+const sourceOf = (name: string) => fileURLToPath(new URL(`../../src/cli/${name}.ts`, import.meta.url));
 
 describe('what is asked for goes to standard output and ends with 0', () => {
   test('--version prints the version of the package and nothing else', async () => {
@@ -90,8 +90,13 @@ describe('standard output', () => {
 });
 
 test('--version and --help load commander and nothing else that has to be installed', async () => {
-  const foreign = await staticImports(mainFile);
+  const foreign = await staticImports(sourceOf('run-command'));
   expect([...foreign].filter((name) => !name.startsWith('node:'))).toEqual(['commander']);
+});
+
+test('a fresh token is printed without anything that has to be installed', async () => {
+  const foreign = await staticImports(sourceOf('main'));
+  expect([...foreign].filter((name) => !name.startsWith('node:'))).toEqual([]);
 });
 
 /** The packages that a source file needs at once, with all that it imports; types and `await import` cost nothing. */

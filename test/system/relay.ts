@@ -14,6 +14,7 @@ import { teardown } from './teardown.js';
 
 export interface Relay {
   readonly port: number;
+  readonly configFile: string;
   /** Writes the token file of an account, as sasl-xoauth2 does: whole, under its name at once. */
   writeToken(account: string, content: TokenFile): Promise<void>;
   readToken(account: string): Promise<TokenFile>;
@@ -59,6 +60,7 @@ export async function prepareRelay(service: MailService, options: RelayOptions =
 
   const relay: Relay = {
     port,
+    configFile,
     async writeToken(account, content) {
       const file = join(tokenDirectory, account);
       // The plugin's own name for it: FILE.PID.MILLISECONDS.

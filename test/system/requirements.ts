@@ -11,6 +11,7 @@ const programs = {
   'dovecot-core': ['dovecot', '--version'],
   curl: ['curl', '--version'],
   msmtp: ['msmtp', '--version'],
+  mutt: ['mutt', '-v'],
   // Not python3-minimal, which has no smtplib.
   python3: ['python3', '-c', 'import json, smtplib'],
   swaks: ['swaks', '--version'],

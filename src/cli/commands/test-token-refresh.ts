@@ -4,15 +4,14 @@
  */
 import { resolve } from 'node:path';
 import { type AnyAccount, isBroken } from '../../accounts/account.js';
-import { type Clock, sleep } from '../../core/clock.js';
 import { formatDuration } from '../../core/duration.js';
-import { AppError, toAppError } from '../../core/errors.js';
-import { requestRefresh } from '../../oauth/client.js';
-import { refreshOnce, type RefreshResult } from '../../refresh/refresh-once.js';
+import { type AppError, toAppError } from '../../core/errors.js';
+import type { RefreshResult } from '../../refresh/refresh-once.js';
 import { createFileStore } from '../../tokens/file-store.js';
-import type { NewToken, StoredToken } from '../../tokens/token.js';
+import type { StoredToken } from '../../tokens/token.js';
 import { accountOf, type Context, openContext } from '../context.js';
 import { untilInterrupted } from '../interrupt.js';
+import { forOnce, refreshNow } from '../refresh-now.js';
 import type { Ui } from '../ui.js';
 import { type Facts, failed, passed } from '../verdict.js';
 
@@ -21,12 +20,6 @@ export interface TestTokenRefreshOptions {
   readonly file: string;
   readonly json?: boolean;
 }
-
-/** Another holder of the lock is done within its own time-out of 30 s. */
-const lockPatienceMs = 45_000;
-/** How often, and how long, a token that the server gave is tried to be written. */
-const writeAgainEveryMs = 5_000;
-const writeAttempts = 12;
 
 /** Resolves to 0 or 1; throws Interrupted, though never once the endpoint was asked: its answer must be kept. */
 export function runTestTokenRefresh(options: TestTokenRefreshOptions, ui: Ui): Promise<number> {
@@ -59,60 +52,11 @@ async function refresh(path: string, context: Context, ui: Ui, signal: AbortSign
     return failure(toAppError(error));
   }
   if (isBroken(account)) return failure(account.problem);
-  const { clock } = context;
-  const patience = new AbortController();
-  const timer = clock.setTimer(lockPatienceMs, () => patience.abort(), { unref: true });
-  try {
-    return await refreshOnce({
-      account,
-      store,
-      clock,
-      requestRefresh: (client, refreshToken) =>
-        uninterrupted(ui, signal, () => requestRefresh(client, refreshToken, { clock })),
-      mustRefresh: () => true,
-      beforeWritingAgain: writeAgain(clock, ui, signal),
-      signal: AbortSignal.any([signal, patience.signal]),
-    });
-  } finally {
-    timer.cancel();
-  }
+  return refreshNow({ account, store, clock: context.clock, mustRefresh: () => true }, ui, signal);
 }
 
 function failure(error: AppError): RefreshResult {
   return { kind: 'failed', error, retryAfterSeconds: undefined };
-}
-
-/** Says why Ctrl-C does not end the command now. */
-async function uninterrupted<T>(ui: Ui, signal: AbortSignal, work: () => Promise<T>): Promise<T> {
-  const explain = () => ui.say('Finishing the refresh that has begun: its answer must be kept …');
-  signal.addEventListener('abort', explain);
-  try {
-    return await work();
-  } finally {
-    signal.removeEventListener('abort', explain);
-  }
-}
-
-/** Gives a person a minute to make room for a token that exists nowhere else; Ctrl-C makes it the last attempt. */
-function writeAgain(
-  clock: Clock,
-  ui: Ui,
-  signal: AbortSignal,
-): (token: NewToken, problem: AppError) => Promise<boolean> {
-  let attempts = 1;
-  return async (_token, { hint, message }) => {
-    ui.fail(message, hint);
-    ui.say('The endpoint has given a new token. Trying again to write it …');
-    attempts += 1;
-    await sleep(clock, writeAgainEveryMs, signal).catch(() => undefined);
-    return attempts < writeAttempts && !signal.aborted;
-  };
-}
-
-/** What `serve` tries again by itself, a person has to. */
-function forOnce(error: AppError): AppError {
-  if (error.code !== 'refresh-transient') return error;
-  return new AppError(error.code, error.message, { hint: 'try again in a moment', cause: error });
 }
 
 function explain(

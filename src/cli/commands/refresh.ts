@@ -1,0 +1,94 @@
+/**
+ * `refresh`: refreshes accounts now, whatever life their tokens have left, and writes the new ones, each under its
+ * lock. One line for each account on standard output; one account's failure is told and holds up no other.
+ */
+import { formatDuration } from '../../core/duration.js';
+import { AppError, exitStatus, toAppError } from '../../core/errors.js';
+import type { Found } from '../../refresh/census.js';
+import type { RefreshResult } from '../../refresh/refresh-once.js';
+import { type Context, openContext } from '../context.js';
+import { allAccounts, findAccount } from '../find-account.js';
+import { untilInterrupted } from '../interrupt.js';
+import { forOnce, refreshNow } from '../refresh-now.js';
+import type { Ui } from '../ui.js';
+import { describe, type Facts } from '../verdict.js';
+
+export interface RefreshOptions {
+  readonly configFile?: string;
+  /** Empty: all. */
+  readonly accounts: readonly string[];
+  readonly json?: boolean;
+}
+
+/** Providers count requests; a few at once are enough to be done soon. */
+const atOnce = 4;
+
+/** Resolves to the exit status of the first failure, or 0; throws AppError, or Interrupted. */
+export function runRefresh(options: RefreshOptions, ui: Ui): Promise<number> {
+  return untilInterrupted(async (signal) => {
+    const context = await openContext(options.configFile);
+    const chosen = await choose(options.accounts, context, ui);
+    const facts: Facts[] = [];
+    let status: number = exitStatus.ok;
+    await eachOf(chosen, async (found) => {
+      signal.throwIfAborted();
+      const result = await refresh(found, context, ui, signal);
+      signal.throwIfAborted();
+      const { name } = found.account;
+      if (result.kind === 'failed') {
+        const error = forOnce(result.error);
+        if (error.code === 'internal') throw error;
+        status ||= error.failure.exitStatus;
+        ui.fail(`${name}: ${error.message}`, error.hint);
+        facts.push({ account: name, ok: false, error: describe(error) });
+        if (options.json !== true) await ui.data(`${name}: failed`);
+        return;
+      }
+      const left = Math.round((result.stored.expiresAt - context.clock.now()) / 1000);
+      facts.push({
+        account: name,
+        ok: true,
+        refreshed: result.kind === 'refreshed',
+        refresh_token_replaced: result.kind === 'refreshed' && result.rotated,
+        expires_at: new Date(result.stored.expiresAt).toISOString(),
+        expires_in: left,
+      });
+      const what = result.kind === 'refreshed' ? 'refreshed' : 'refreshed elsewhere meanwhile';
+      if (options.json !== true) await ui.data(`${name}: ${what}, expires in ${formatDuration(left)}`);
+    });
+    if (options.json === true) await ui.data(JSON.stringify(facts, undefined, 2));
+    return status;
+  });
+}
+
+async function choose(words: readonly string[], context: Context, ui: Ui): Promise<readonly Found[]> {
+  if (words.length > 0) return Promise.all(words.map((word) => findAccount(word, context, ui)));
+  const all = await allAccounts(context, ui);
+  if (all.length > 0) return all;
+  throw new AppError('no-accounts', 'there is no account to refresh', {
+    hint: 'sign one in: mailbearer get-token --help',
+  });
+}
+
+async function refresh(
+  found: Found,
+  { clock }: Context,
+  ui: Ui,
+  signal: AbortSignal,
+): Promise<RefreshResult> {
+  if (!('store' in found))
+    return { kind: 'failed', error: toAppError(found.account.problem), retryAfterSeconds: undefined };
+  const { account, store, stored } = found;
+  // What someone else has refreshed while the lock was waited for is as good.
+  const mustRefresh = ({ version }: typeof stored) => version === stored.version;
+  return refreshNow({ account, store, clock, mustRefresh }, ui, signal);
+}
+
+/** A few at once, begun in order. */
+async function eachOf<T>(items: readonly T[], work: (item: T) => Promise<void>): Promise<void> {
+  const rest = [...items];
+  const worker = async () => {
+    for (let item = rest.shift(); item !== undefined; item = rest.shift()) await work(item);
+  };
+  await Promise.all(Array.from({ length: atOnce }, worker));
+}

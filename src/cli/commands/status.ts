@@ -1,0 +1,132 @@
+/**
+ * `status`: how each account stands, from its token file and the configuration alone; no server is asked and no
+ * daemon is needed. A table for people, `--json` for scripts; both again and again with `--watch`.
+ */
+import { isBroken, problemOf } from '../../accounts/account.js';
+import { sleep } from '../../core/clock.js';
+import { formatDuration } from '../../core/duration.js';
+import { exitStatus } from '../../core/errors.js';
+import type { Found } from '../../refresh/census.js';
+import { holdToken, policyOf } from '../../refresh/held-token.js';
+import { noRefreshToken } from '../../refresh/failure.js';
+import { type Context, openContext } from '../context.js';
+import { allAccounts, findAccount } from '../find-account.js';
+import { untilInterrupted } from '../interrupt.js';
+import { formatTable } from '../table.js';
+import type { Ui } from '../ui.js';
+
+export interface StatusOptions {
+  readonly configFile?: string;
+  /** Empty: all. */
+  readonly accounts: readonly string[];
+  readonly json?: boolean;
+  readonly watch?: boolean;
+}
+
+/** `fresh`, `due` (the daemon refreshes it now, if it runs), `expired`, or `broken`: a person is needed. */
+type State = 'fresh' | 'due' | 'expired' | 'broken';
+
+/** As printed with `--json`: times as ISO 8601, null where nothing is known. */
+interface Standing {
+  readonly account: string;
+  readonly token_file: string;
+  readonly provider: string | null;
+  readonly state: State;
+  readonly expires_at: string | null;
+  readonly last_refresh: string | null;
+  readonly next_refresh: string | null;
+  /** What is wrong, and what mends it. An account that is kept fresh may still lack what it takes to send mail. */
+  readonly problem: string | null;
+  readonly hint: string | null;
+}
+
+const watchEveryMs = 2_000;
+
+/** Resolves to 0, or to 1 when an account needs attention. With `watch`, until it is interrupted. */
+export function runStatus(options: StatusOptions, ui: Ui): Promise<number> {
+  return untilInterrupted(async (signal) => {
+    for (;;) {
+      const context = await openContext(options.configFile);
+      const found = await choose(options.accounts, context, ui);
+      const standings = found.map((entry) => standingOf(entry, context.clock.now()));
+      await show(standings, context.clock.now(), options, ui);
+      if (options.watch !== true) return standings.every(isWell) ? exitStatus.ok : exitStatus.failed;
+      await sleep(context.clock, watchEveryMs, signal);
+    }
+  });
+}
+
+function choose(words: readonly string[], context: Context, ui: Ui): Promise<readonly Found[]> {
+  return words.length === 0
+    ? allAccounts(context, ui)
+    : Promise.all(words.map((word) => findAccount(word, context, ui)));
+}
+
+function isWell({ problem, state }: Standing): boolean {
+  return problem === null && (state === 'fresh' || state === 'due');
+}
+
+function standingOf(found: Found, now: number): Standing {
+  const { account } = found;
+  const common = { account: account.name, token_file: account.tokenFile };
+  if (!('stored' in found) || isBroken(account)) {
+    const problem = problemOf(account);
+    const nothing = { provider: null, expires_at: null, last_refresh: null, next_refresh: null };
+    return { ...common, ...nothing, state: 'broken', ...wordsOf(problem) };
+  }
+  const { stored } = found;
+  const held = holdToken(stored, policyOf(account), now, 0);
+  const state = held === undefined ? 'expired' : now >= held.dueAt ? 'due' : 'fresh';
+  const problem = stored.refreshToken === undefined ? noRefreshToken(account) : problemOf(account);
+  return {
+    ...common,
+    provider: account.provider.name,
+    state,
+    expires_at: stored.expiresAt === 0 ? null : new Date(stored.expiresAt).toISOString(),
+    last_refresh: new Date(stored.writtenAt).toISOString(),
+    next_refresh: new Date(Math.max(now, held?.dueAt ?? now)).toISOString(),
+    ...wordsOf(problem),
+  };
+}
+
+function wordsOf(problem: ReturnType<typeof problemOf>): Pick<Standing, 'problem' | 'hint'> {
+  return { problem: problem?.message ?? null, hint: problem?.hint ?? null };
+}
+
+async function show(
+  standings: readonly Standing[],
+  now: number,
+  { json, watch }: StatusOptions,
+  ui: Ui,
+): Promise<void> {
+  // With --watch, one object a line, so that a reader of a stream knows where each ends.
+  if (json === true) return ui.data(JSON.stringify(standings, undefined, watch === true ? undefined : 2));
+  if (standings.length === 0) return ui.say('There is no account yet: mailbearer get-token --help');
+  const rows = standings.map((one) => [
+    one.account,
+    one.provider ?? '-',
+    one.state,
+    untilThen(one.expires_at, now),
+    sinceThen(one.last_refresh, now),
+    one.state === 'broken' ? '-' : untilThen(one.next_refresh, now),
+  ]);
+  const header = ['ACCOUNT', 'PROVIDER', 'STATE', 'EXPIRES', 'REFRESHED', 'NEXT REFRESH'];
+  if (watch === true) ui.clear();
+  for (const line of formatTable([header, ...rows])) await ui.data(line);
+  for (const { account, hint, problem } of standings) {
+    if (problem === null) continue;
+    ui.fail(`${account}: ${problem}`, hint ?? undefined);
+  }
+}
+
+function untilThen(time: string | null, now: number): string {
+  if (time === null) return '-';
+  const seconds = (Date.parse(time) - now) / 1000;
+  if (seconds < 0) return `${formatDuration(-seconds)} ago`;
+  return seconds < 1 ? 'now' : `in ${formatDuration(seconds)}`;
+}
+
+function sinceThen(time: string | null, now: number): string {
+  if (time === null) return '-';
+  return `${formatDuration(Math.max(0, (now - Date.parse(time)) / 1000))} ago`;
+}

@@ -1,0 +1,66 @@
+/**
+ * The account that a word on the command line means: a token file's path, else an account's name, its file's name,
+ * its login name, or one of its senders, in this order. What is found may be broken; who needs it whole asks so.
+ */
+import { basename, resolve } from 'node:path';
+import { defaultTokenDirectories } from '../config/paths.js';
+import { nearest } from '../config/nearest.js';
+import { AppError } from '../core/errors.js';
+import { canSubmit, isBroken } from '../accounts/account.js';
+import { type CensusOptions, type Found, readAccount, takeCensus } from '../refresh/census.js';
+import type { Context } from './context.js';
+import type { Ui } from './ui.js';
+
+/** One that can be kept fresh. */
+export type Usable = Extract<Found, { readonly store: unknown }>;
+
+/** In the order of the token directories; what cannot be listed is warned of. */
+export async function allAccounts(context: Context, ui: Ui): Promise<readonly Found[]> {
+  const { found } = await takeCensus(censusOptions(context), ({ message, hint }) => {
+    ui.warn(message);
+    if (hint !== undefined) ui.hint(hint);
+  });
+  return found;
+}
+
+/** Throws AppError account-unknown. */
+export async function findAccount(word: string, context: Context, ui: Ui): Promise<Found> {
+  if (word.includes('/')) return readAccount(censusOptions(context), resolve(word));
+  const found = await allAccounts(context, ui);
+  for (const names of waysToName) {
+    const match = found.find((entry) =>
+      names(entry).some((name) => name.toLowerCase() === word.toLowerCase()),
+    );
+    if (match !== undefined) return match;
+  }
+  const known = found.map(({ account }) => account.name);
+  const meant = nearest(word, known);
+  const all = known.length === 0 ? 'there is none yet: mailbearer get-token --help' : listed(known);
+  throw new AppError('account-unknown', `no account is called ${word}`, {
+    hint: meant === undefined ? all : `did you mean ${meant}?`,
+  });
+}
+
+/** Throws the problem of an account that is broken. */
+export function requireUsable(found: Found): Usable {
+  if ('store' in found) return found;
+  throw found.account.problem;
+}
+
+const waysToName: readonly ((found: Found) => readonly string[])[] = [
+  ({ account }) => [account.name],
+  ({ path }) => [basename(path)],
+  ({ account }) => (!isBroken(account) && canSubmit(account) ? [account.submission.user] : []),
+  ({ account }) => account.senders,
+];
+
+function listed(names: readonly string[]): string {
+  const most = 10;
+  const more = names.length > most ? ` and ${names.length - most} more: mailbearer status` : '';
+  return `there are ${names.slice(0, most).join(', ')}${more}`;
+}
+
+function censusOptions({ config, logins, clock, random }: Context): CensusOptions {
+  const tokenDirectories = config.tokenDirs ?? defaultTokenDirectories;
+  return { config, tokenDirectories, saslPasswd: logins, clock, random };
+}

@@ -1,0 +1,82 @@
+/**
+ * One refresh for a person who waits for it, exactly as `serve` does it, under the same lock. It promises that an
+ * answer of the token endpoint is kept: neither Ctrl-C nor a full disk makes it let go of a new token at once.
+ */
+import type { Account } from '../accounts/account.js';
+import { type Clock, sleep } from '../core/clock.js';
+import { AppError } from '../core/errors.js';
+import { requestRefresh } from '../oauth/client.js';
+import { refreshOnce, type RefreshResult } from '../refresh/refresh-once.js';
+import type { NewToken, StoredToken, TokenStore } from '../tokens/token.js';
+import type { Ui } from './ui.js';
+
+/** Another holder of the lock is done within its own time-out of 30 s. */
+const lockPatienceMs = 45_000;
+/** How often, and how long, a token that the server gave is tried to be written. */
+const writeAgainEveryMs = 5_000;
+const writeAttempts = 12;
+
+export interface RefreshNowOptions {
+  readonly account: Account;
+  readonly store: TokenStore;
+  readonly clock: Clock;
+  /** Whether what stands in the store must be refreshed; asked under the lock. */
+  readonly mustRefresh: (found: StoredToken) => boolean;
+}
+
+/** Never rejects; after `signal` aborts, a request that is under way is still finished. */
+export async function refreshNow(
+  { account, store, clock, mustRefresh }: RefreshNowOptions,
+  ui: Ui,
+  signal: AbortSignal,
+): Promise<RefreshResult> {
+  const patience = new AbortController();
+  const timer = clock.setTimer(lockPatienceMs, () => patience.abort(), { unref: true });
+  try {
+    return await refreshOnce({
+      account,
+      store,
+      clock,
+      requestRefresh: (client, refreshToken) =>
+        uninterrupted(ui, signal, () => requestRefresh(client, refreshToken, { clock })),
+      mustRefresh,
+      beforeWritingAgain: writeAgain(clock, ui, signal),
+      signal: AbortSignal.any([signal, patience.signal]),
+    });
+  } finally {
+    timer.cancel();
+  }
+}
+
+/** Says why Ctrl-C does not end the command now. */
+async function uninterrupted<T>(ui: Ui, signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+  const explain = () => ui.say('Finishing the refresh that has begun: its answer must be kept …');
+  signal.addEventListener('abort', explain);
+  try {
+    return await work();
+  } finally {
+    signal.removeEventListener('abort', explain);
+  }
+}
+
+/** Gives a person a minute to make room for a token that exists nowhere else; Ctrl-C makes it the last attempt. */
+function writeAgain(
+  clock: Clock,
+  ui: Ui,
+  signal: AbortSignal,
+): (token: NewToken, problem: AppError) => Promise<boolean> {
+  let attempts = 1;
+  return async (_token, { hint, message }) => {
+    ui.fail(message, hint);
+    ui.say('The endpoint has given a new token. Trying again to write it …');
+    attempts += 1;
+    await sleep(clock, writeAgainEveryMs, signal).catch(() => undefined);
+    return attempts < writeAttempts && !signal.aborted;
+  };
+}
+
+/** What `serve` tries again by itself, a person has to. */
+export function forOnce(error: AppError): AppError {
+  if (error.code !== 'refresh-transient') return error;
+  return new AppError(error.code, error.message, { hint: 'try again in a moment', cause: error });
+}

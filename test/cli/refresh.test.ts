@@ -1,0 +1,67 @@
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { exitStatus } from '../../src/core/errors.js';
+import { openTokenDirectory, type TokenDirectory } from './token-directory.js';
+
+let place: TokenDirectory;
+
+beforeEach(async () => {
+  place = await openTokenDirectory();
+});
+afterEach(() => place.close());
+
+describe('refresh', () => {
+  test('refreshes all accounts when none is named, whatever life they have left, and writes what it got', async () => {
+    await place.write('a@corp.example', {});
+    await place.write('b@corp.example', { expiry: '0' });
+    place.endpoint.script({ body: { access_token: 'new', expires_in: 3600 } });
+    const { status, stdout, stderr } = await place.run('refresh');
+    expect({ status, stderr }).toEqual({ status: exitStatus.ok, stderr: '' });
+    expect(stdout.trimEnd().split('\n').toSorted()).toEqual([
+      expect.stringMatching(/^a@corp\.example: refreshed, expires in (1h|59m\d+s)$/),
+      expect.stringMatching(/^b@corp\.example: refreshed, expires in (1h|59m\d+s)$/),
+    ]);
+    expect(await place.read('b@corp.example')).toMatchObject({ access_token: 'new' });
+  });
+
+  test('refreshes only those that are named', async () => {
+    await place.write('a@corp.example', {});
+    await place.write('b@corp.example', {});
+    await place.run('refresh', 'b@corp.example');
+    expect(place.endpoint.requests.map(({ form }) => form.get('refresh_token'))).toEqual([
+      'R-b@corp.example',
+    ]);
+  });
+
+  test('goes on after a failure, and ends with its status', async () => {
+    await place.write('a@corp.example', { refresh_token: '' });
+    await place.write('b@corp.example', {});
+    place.endpoint.script({ body: { access_token: 'new', expires_in: 3600 } });
+    const { status, stdout, stderr } = await place.run('refresh');
+    expect(status).toBe(exitStatus.config);
+    expect(stdout).toMatch(/^a@corp\.example: failed$/m);
+    expect(stdout).toMatch(/^b@corp\.example: refreshed/m);
+    expect(stderr).toMatch(/^mailbearer: a@corp\.example: .*no refresh_token\nhint: mailbearer get-token /);
+  });
+
+  test('--json prints one list', async () => {
+    await place.write('a@corp.example', {});
+    place.endpoint.script({ body: { access_token: 'new', refresh_token: 'R2', expires_in: 3600 } });
+    const { stdout } = await place.run('refresh', '--json');
+    expect(JSON.parse(stdout)).toEqual([
+      {
+        account: 'a@corp.example',
+        ok: true,
+        refreshed: true,
+        refresh_token_replaced: true,
+        expires_at: expect.stringMatching(/^20.*Z$/) as string,
+        expires_in: expect.closeTo(3600, -2) as number,
+      },
+    ]);
+  });
+
+  test('without an account says how to make one', async () => {
+    const { status, stderr } = await place.run('refresh');
+    expect(status).toBe(exitStatus.config);
+    expect(stderr).toContain('hint: sign one in');
+  });
+});

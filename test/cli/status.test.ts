@@ -1,0 +1,86 @@
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { exitStatus } from '../../src/core/errors.js';
+import { openTokenDirectory, type TokenDirectory } from './token-directory.js';
+
+let place: TokenDirectory;
+
+beforeEach(async () => {
+  place = await openTokenDirectory();
+  const corp = { provider: 'corp' };
+  await place.configure({ accounts: { 'a@corp.example': corp, 'b@corp.example': corp } });
+  await place.write('a@corp.example', {});
+});
+afterEach(() => place.close());
+
+const columns = (line: string | undefined) => line?.split(/ {2,}/);
+
+describe('status', () => {
+  test('shows each account in a line, and ends with 0 when all are well', async () => {
+    await place.write('b@corp.example', {}, 120);
+    const { status, stdout, stderr } = await place.run('status');
+    expect({ status, stderr }).toEqual({ status: exitStatus.ok, stderr: '' });
+    const [header, a, b, ...rest] = stdout.trimEnd().split('\n');
+    expect(columns(header)).toEqual(['ACCOUNT', 'PROVIDER', 'STATE', 'EXPIRES', 'REFRESHED', 'NEXT REFRESH']);
+    expect(columns(a)?.slice(0, 3)).toEqual(['a@corp.example', 'corp', 'fresh']);
+    expect(columns(a)?.slice(3)).toEqual([
+      expect.stringMatching(/^in (1h|59m\d+s)$/),
+      expect.stringMatching(/^\d+s ago$/),
+      expect.stringMatching(/^in (50m|49m\d+s)$/),
+    ]);
+    expect(columns(b)?.slice(2)).toEqual([
+      'due',
+      expect.stringMatching(/^in (2m|1m\d+s)$/),
+      expect.stringMatching(/^58m\d*s? ago$/),
+      'now',
+    ]);
+    expect(rest).toEqual([]);
+  });
+
+  test('names what is wrong and what mends it, and ends with 1', async () => {
+    await place.write('b@corp.example', { expiry: '0', refresh_token: '' });
+    const { status, stdout, stderr } = await place.run('status');
+    expect(status).toBe(exitStatus.failed);
+    expect(stdout).toMatch(/^b@corp\.example +corp +expired +- /m);
+    expect(stderr).toMatch(
+      /^mailbearer: b@corp\.example: .*no refresh_token\nhint: mailbearer get-token corp /,
+    );
+  });
+
+  test('shows an account whose file is missing as broken', async () => {
+    const { status, stdout, stderr } = await place.run('status', 'b@corp.example');
+    expect(status).toBe(exitStatus.failed);
+    expect(stdout).toMatch(/^b@corp\.example +- +broken +- +- +-$/m);
+    expect(stderr).toMatch(/^hint: mailbearer get-token /m);
+  });
+
+  test('--json says the same for scripts', async () => {
+    const { stdout } = await place.run('status', '--json', 'a@corp.example');
+    const time = expect.stringMatching(/^\d{4}-\d\d-\d\dT.*Z$/) as string;
+    expect(JSON.parse(stdout)).toEqual([
+      {
+        account: 'a@corp.example',
+        token_file: `${place.path}/a@corp.example`,
+        provider: 'corp',
+        state: 'fresh',
+        expires_at: time,
+        last_refresh: time,
+        next_refresh: time,
+        problem: null,
+        hint: null,
+      },
+    ]);
+  });
+
+  test('--watch goes on until it is interrupted, one line of JSON after the other', async () => {
+    const command = place.start('status', '--watch', '--json', 'a@corp.example');
+    await command.prints(/^\[.*"fresh".*\]\n\[.*"fresh".*\]\n/m);
+    command.signal('SIGINT');
+    expect(await command.finished).toMatchObject({ status: 130 });
+  });
+
+  test('asks no server', async () => {
+    await place.write('a@corp.example', { expiry: '0' });
+    await place.run('status');
+    expect(place.endpoint.requests).toEqual([]);
+  });
+});
