@@ -39,11 +39,12 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
 /** Who imports each runtime dependency: one file, so that a swap is one file. */
 const doors: Readonly<Record<string, readonly string[]>> = {
   commander: ['cli/program.ts'],
+  jose: ['oauth/service-account.ts'],
   'jsonc-parser': ['config/lenient-json.ts'],
   'openid-client': ['oauth/client.ts'],
   'pino-pretty': ['daemon/log.ts'],
   undici: ['oauth/http.ts'],
-  zod: ['config/schema.ts'],
+  zod: ['config/schema-values.ts', 'config/schema.ts'],
 };
 
 /** Folders that are pure: bytes, data and decisions. */

@@ -25,6 +25,34 @@ export interface OAuthClient {
   readonly caCertsDir: string | undefined;
 }
 
+/** How tokens are got. All but the first need nobody to sign in, and no refresh token. */
+export type Grant =
+  | { readonly kind: 'refresh-token' }
+  /** RFC 6749, 4.4: the application itself; with its secret, or with a certificate. */
+  | {
+      readonly kind: 'client-credentials';
+      readonly scope: string | undefined;
+      readonly certificate: CertificateFiles | undefined;
+    }
+  /** RFC 7523, 2.1: a Google service account speaks for the mailbox `subject`. */
+  | {
+      readonly kind: 'service-account';
+      readonly keyFile: string;
+      readonly subject: string;
+      readonly scope: string;
+    }
+  /** Another program has the token: a line for the shell, or program and arguments. */
+  | { readonly kind: 'command'; readonly command: string | readonly string[] };
+
+export type UnattendedGrant = Exclude<Grant, { kind: 'refresh-token' }>;
+
+/** Absolute paths of PEM files, read at each request: a renewed certificate counts at once. */
+export interface CertificateFiles {
+  readonly certificateFile: string;
+  readonly keyFile: string;
+  readonly passphrase: Secret | undefined;
+}
+
 export interface Account {
   /** The key in `accounts`, else the login name, else the file's name; unique, shown in replies and logs. */
   readonly name: string;
@@ -32,6 +60,7 @@ export interface Account {
   readonly tokenFile: string;
   readonly provider: Provider;
   readonly client: OAuthClient;
+  readonly grant: Grant;
   /** How to submit mail as it, or what is missing for that: such an account is only kept fresh. */
   readonly submission: Submission | AppError;
   /** Refresh when this much is left; the cap at half of a token's life is the schedule's. Seconds. */

@@ -8,7 +8,8 @@ import { isLoopbackHost, isPlaceholder, parseEndpoint, parseProxy } from '../con
 import { AppError } from '../core/errors.js';
 import { Secret } from '../core/secret.js';
 import type { Provider, SmtpHost } from '../providers/index.js';
-import type { Account, OAuthClient, TokenFileOverrides } from './account.js';
+import type { Account, Grant, OAuthClient, TokenFileOverrides } from './account.js';
+import { inheritGrant, resolveGrant } from './grant.js';
 import {
   applySettings,
   clientSettingsOf,
@@ -38,8 +39,20 @@ export function resolveConnection(known: Known): Omit<Account, 'name' | 'tokenFi
   const general = clientSettingsOf(config, chosen.name);
   // sasl-xoauth2 knows of no bond between a file's client_id and the configuration's secret, so there is none.
   const merged = inherit(overrides, inherit(settings, ofSameClient(settings, general)));
+  const entry = config.providers.get(chosen.name);
+  const grant = resolveGrant(
+    inheritGrant(settings?.grant, entry?.grant),
+    {
+      provider,
+      tokenEndpoint: endpoint,
+      user: known.user,
+      hasSecret: merged.clientSecret?.isEmpty === false,
+      scope: settings?.scope ?? entry?.scope,
+    },
+    (key, what, remedy) => incomplete(known, key, what, `${remedy}, in ${entryPlace(known)}`),
+  );
   const client: OAuthClient = {
-    clientId: requireClientId(known, merged.clientId),
+    clientId: needsClient(grant) ? requireClientId(known, merged.clientId) : (merged.clientId ?? ''),
     clientSecret: merged.clientSecret ?? new Secret(''),
     tokenEndpoint: endpoint,
     refreshScope: provider.refreshScope,
@@ -55,7 +68,13 @@ export function resolveConnection(known: Known): Omit<Account, 'name' | 'tokenFi
     merged.refreshWindowSeconds === undefined
       ? provider.refreshWindowSeconds
       : Math.max(merged.refreshWindowSeconds, provider.minimumRefreshWindowSeconds);
-  return { provider, client, submission: findSubmission(known, provider, endpoint), refreshWindowSeconds };
+  return {
+    provider,
+    client,
+    grant,
+    submission: findSubmission(known, provider, endpoint),
+    refreshWindowSeconds,
+  };
 }
 
 /**
@@ -102,6 +121,11 @@ function readProxy(known: Known, text: string | undefined): URL | undefined {
   if ('value' in result) return result.value;
   const hint = `correct "proxy" in ${known.tokenFile}, or set it to "" for none`;
   throw incomplete(known, 'proxy', `has a wrong proxy: ${result.problem}`, hint);
+}
+
+/** A service account's key, or another program, stands for the client. */
+function needsClient({ kind }: Grant): boolean {
+  return kind === 'refresh-token' || kind === 'client-credentials';
 }
 
 function requireClientId(known: Known, clientId: string | undefined): string {

@@ -14,9 +14,12 @@ import type { Ui } from './ui.js';
 /** One that can be kept fresh. */
 export type Usable = Extract<Found, { readonly store: unknown }>;
 
+/** Whether files that nobody signs in for are made where they are missing. */
+type Look = Pick<CensusOptions, 'makesFiles'>;
+
 /** In the order of the token directories; what cannot be listed is warned of. */
-export async function allAccounts(context: Context, ui: Ui): Promise<readonly Found[]> {
-  const { found } = await takeCensus(censusOptions(context), ({ message, hint }) => {
+export async function allAccounts(context: Context, ui: Ui, look: Look = {}): Promise<readonly Found[]> {
+  const { found } = await takeCensus(censusOptions(context, look), ({ message, hint }) => {
     ui.warn(message);
     if (hint !== undefined) ui.hint(hint);
   });
@@ -24,9 +27,9 @@ export async function allAccounts(context: Context, ui: Ui): Promise<readonly Fo
 }
 
 /** Throws AppError account-unknown. */
-export async function findAccount(word: string, context: Context, ui: Ui): Promise<Found> {
-  if (word.includes('/')) return readAccount(censusOptions(context), resolve(word));
-  const found = await allAccounts(context, ui);
+export async function findAccount(word: string, context: Context, ui: Ui, look: Look = {}): Promise<Found> {
+  if (word.includes('/')) return readAccount(censusOptions(context, look), resolve(word));
+  const found = await allAccounts(context, ui, look);
   for (const names of waysToName) {
     const match = found.find((entry) =>
       names(entry).some((name) => name.toLowerCase() === word.toLowerCase()),
@@ -60,7 +63,7 @@ function listed(names: readonly string[]): string {
   return `there are ${names.slice(0, most).join(', ')}${more}`;
 }
 
-function censusOptions({ config, logins, clock, random }: Context): CensusOptions {
+function censusOptions({ config, logins, clock, random }: Context, look: Look): CensusOptions {
   const tokenDirectories = config.tokenDirs ?? defaultTokenDirectories;
-  return { config, tokenDirectories, saslPasswd: logins, clock, random };
+  return { config, tokenDirectories, saslPasswd: logins, clock, random, ...look };
 }

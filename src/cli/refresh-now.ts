@@ -6,6 +6,7 @@ import type { Account } from '../accounts/account.js';
 import { type Clock, sleep } from '../core/clock.js';
 import { AppError } from '../core/errors.js';
 import { requestRefresh } from '../oauth/client.js';
+import { requestGrant } from '../oauth/grant.js';
 import { refreshOnce, type RefreshResult } from '../refresh/refresh-once.js';
 import type { NewToken, StoredToken, TokenStore } from '../tokens/token.js';
 import type { Ui } from './ui.js';
@@ -39,6 +40,8 @@ export async function refreshNow(
       clock,
       requestRefresh: (client, refreshToken) =>
         uninterrupted(ui, signal, () => requestRefresh(client, refreshToken, { clock })),
+      requestGrant: (client, grant) =>
+        uninterrupted(ui, signal, () => requestGrant(client, grant, { clock })),
       mustRefresh,
       beforeWritingAgain: writeAgain(clock, ui, signal),
       signal: AbortSignal.any([signal, patience.signal]),

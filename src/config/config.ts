@@ -23,7 +23,20 @@ export interface ClientSettings {
   readonly caCertsDir?: string | undefined;
 }
 
+/** How tokens are got when not by a sign-in; in the configuration only, for the plugin drops what it does not know. */
+export interface GrantSettings {
+  /** Undefined: by refresh token. */
+  readonly grant?: 'refresh_token' | 'client_credentials' | 'service_account' | 'command' | undefined;
+  readonly certificateFile?: string | undefined;
+  readonly keyFile?: string | undefined;
+  readonly keyPassphrase?: Secret | undefined;
+  readonly serviceAccountFile?: string | undefined;
+  /** A line for the shell, or program and arguments. */
+  readonly tokenCommand?: string | readonly string[] | undefined;
+}
+
 export interface ProviderSettings extends ClientSettings {
+  readonly grant?: GrantSettings | undefined;
   readonly authorizationEndpoint?: string | undefined;
   readonly deviceAuthorizationEndpoint?: string | undefined;
   readonly scope?: string | undefined;

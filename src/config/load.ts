@@ -9,6 +9,7 @@ import { AppError, describeCause, systemErrorCode } from '../core/errors.js';
 import { parseLenientJson } from './lenient-json.js';
 import { type Loaded, parseConfig } from './parse.js';
 import { configCandidates } from './paths.js';
+import { resolveSecrets } from './secret-references.js';
 
 export interface LoadOptions {
   /** From `--config-file`. Like MAILBEARER_CONFIG, it must exist. */
@@ -28,7 +29,7 @@ export async function loadConfig(options: LoadOptions): Promise<Loaded> {
   if (named !== undefined) {
     const content = await read(named);
     if (content === undefined) throw unreadable(named, 'no such file');
-    return parseConfig(parseJson(content, named), named);
+    return parseConfig(await parseJson(content, named, options.env), named);
   }
   const homeDirectory = options.homeDirectory ?? homedir();
   const candidates = configCandidates({
@@ -45,7 +46,7 @@ export async function loadConfig(options: LoadOptions): Promise<Loaded> {
       return undefined;
     });
     if (content === undefined) continue;
-    const { config, warnings } = parseConfig(parseJson(content, file), file);
+    const { config, warnings } = parseConfig(await parseJson(content, file, options.env), file);
     return { config, warnings: [...passedOver, ...warnings] };
   }
   return { ...parseConfig({}, undefined), warnings: passedOver };
@@ -77,9 +78,10 @@ function unreadable(file: string, reason: string, cause?: unknown): AppError {
   });
 }
 
-function parseJson(content: string, file: string): unknown {
+/** With the secrets that it refers to. */
+function parseJson(content: string, file: string, env: LoadOptions['env']): Promise<unknown> {
   const json = parseLenientJson(content);
-  if (json.kind === 'value') return json.value;
+  if (json.kind === 'value') return resolveSecrets(json.value, { env, source: file });
   throw new AppError('config-invalid', `${file}: ${json.problem}`, {
     hint: 'the file must hold one JSON object; comments and trailing commas are allowed',
   });

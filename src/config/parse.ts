@@ -5,7 +5,7 @@
 import { AppError } from '../core/errors.js';
 import type { LogLevel } from '../core/logger.js';
 import { type Pace, presets } from '../providers/index.js';
-import type { AccountSettings, ClientSettings, Config, ProviderSettings } from './config.js';
+import type { AccountSettings, ClientSettings, Config, GrantSettings, ProviderSettings } from './config.js';
 import type { RelayLimits } from './limits.js';
 import { nearest } from './nearest.js';
 import { checkShape, type Path, type RawAccount, type RawConfig, type RawProvider } from './schema.js';
@@ -117,6 +117,18 @@ function providerSettings(raw: RawProvider | RawAccount): ProviderSettings {
     smtp: raw.smtp,
     mechanism: raw.mechanism,
     pace: paceOf(raw),
+    grant: grantSettings(raw),
+  };
+}
+
+function grantSettings(raw: RawProvider | RawAccount): GrantSettings {
+  return {
+    grant: raw.grant,
+    certificateFile: raw.certificate_file,
+    keyFile: raw.key_file,
+    keyPassphrase: raw.key_passphrase,
+    serviceAccountFile: raw.service_account_file,
+    tokenCommand: raw.token_command,
   };
 }
 

@@ -1,12 +1,13 @@
 /**
  * The JSON that a configuration file may hold, key by key, each with the sentence that the reference manual
- * prints for it. The only importer of zod. Checks one entry at a time; what spans entries, such as a sender
+ * prints for it. Checks one entry at a time; what spans entries, such as a sender
  * claimed twice, is parse.ts's. Unknown keys are told apart from errors: a typo must be named, not fatal.
  */
 import { z } from 'zod';
 import { formatDuration } from '../core/duration.js';
 import { Secret } from '../core/secret.js';
 import { defaultLimits } from './limits.js';
+import { oneOf, oneOrMore, read, scalar, section, text } from './schema-values.js';
 import {
   durationExpected,
   isLoopbackHost,
@@ -21,54 +22,6 @@ import {
   parseSwitch,
   parseTimeout,
 } from './values.js';
-
-/** sasl-xoauth2.conf may give any value as a string, a number or a boolean. */
-function scalar(error: string) {
-  return z.union([z.string(), z.number(), z.boolean()], { error });
-}
-const text = scalar('expected a string').transform((value) => String(value));
-
-/** A value that one of values.ts's rules reads further. */
-function read<In, Raw, T>(from: z.ZodType<In, Raw>, parse: (value: In) => Parsed<T>) {
-  return from.transform((value, context): T => {
-    const result = parse(value);
-    if ('value' in result) return result.value;
-    context.issues.push({ code: 'custom', message: result.problem, input: value });
-    return z.NEVER;
-  });
-}
-
-/** A string or a list of them, each read by a rule; a problem in a list names its place. */
-function oneOrMore<T>(parse: (value: string) => Parsed<T>) {
-  const either = z.union([z.string(), z.array(z.string())], {
-    error: 'expected a string or a list of strings',
-  });
-  return either.transform((value, context): T[] => {
-    const values: T[] = [];
-    for (const [index, item] of [value].flat().entries()) {
-      const result = parse(item);
-      if ('value' in result) values.push(result.value);
-      else {
-        const path = Array.isArray(value) ? [index] : [];
-        context.issues.push({ code: 'custom', message: result.problem, input: item, path });
-      }
-    }
-    return values;
-  });
-}
-
-function oneOf<const Words extends readonly string[]>(...words: Words) {
-  const list = words.map((word) => `"${word}"`);
-  const rest = list.slice(0, -1).join(', ');
-  return z.enum(words, { error: `expected ${rest} or ${list.at(-1)}` });
-}
-
-/** An object whose other keys checkShape reports. */
-function section<Shape extends z.ZodRawShape>(shape: Shape) {
-  return z.strictObject(shape, {
-    error: (issue) => (issue.code === 'invalid_type' ? 'expected an object' : undefined),
-  });
-}
 
 /** An empty URL is one that is not set. */
 const endpoint = read(text, (value): Parsed<string | undefined> => {
@@ -88,7 +41,10 @@ const clientShape = {
   client_secret: credential
     .transform((value) => new Secret(value))
     .optional()
-    .describe('Client secret; "" or absent for a public client, which sends none.'),
+    .describe(
+      'Client secret; "" or absent for a public client, which sends none. It may stand elsewhere: { "file": "/path" },' +
+        ' { "env": "NAME" }, or { "credential": "NAME" } of systemd or Docker.',
+    ),
   token_endpoint: endpoint
     .optional()
     .describe(
@@ -139,8 +95,38 @@ const smtp = section(smtpShape).check(({ value, issues }) => {
   issues.push({ code: 'custom', message, input: value.tls, path: ['tls'] });
 });
 
+const path = read(text, parseAbsolutePath);
+
+const grantShape = {
+  grant: oneOf('refresh_token', 'client_credentials', 'service_account', 'command')
+    .optional()
+    .describe(
+      'How tokens are got: by the refresh token of a sign-in, by the application itself, by a Google service' +
+        ' account, or from another program. By default "refresh_token".',
+    ),
+  certificate_file: path
+    .optional()
+    .describe('Absolute path of the PEM certificate of the application, in place of client_secret.'),
+  key_file: path.optional().describe('Absolute path of the PEM key that belongs to certificate_file.'),
+  key_passphrase: text
+    .transform((value) => new Secret(value))
+    .optional()
+    .describe('Passphrase of key_file, when it has one; it may stand elsewhere, as client_secret.'),
+  service_account_file: path
+    .optional()
+    .describe('Absolute path of the JSON key that Google hands out for a service account.'),
+  token_command: z
+    .union([z.string(), z.array(z.string())], { error: 'expected a string or a list of strings' })
+    .optional()
+    .describe(
+      'Program that prints an access token, or JSON with access_token and expires_in: a string for the shell, or' +
+        ' a list of program and arguments.',
+    ),
+};
+
 const providerShape = {
   ...clientShape,
+  ...grantShape,
   authorization_endpoint: endpoint.optional().describe('URL that a person signs in at.'),
   device_authorization_endpoint: endpoint.optional().describe('URL that starts the device flow.'),
   scope: text

@@ -29,12 +29,14 @@ export async function startDaemon(config: Config, logger: Logger): Promise<Daemo
     config,
     tokenDirectories: config.tokenDirs ?? defaultTokenDirectories,
     saslPasswd: await readSaslPasswd(saslPasswdFile),
+    makesFiles: true,
     clock,
     random,
     logger,
     // Loaded with the first refresh: the libraries behind it take a fifth of the memory at the start.
     requestRefresh: async (client, refreshToken) =>
       (await import('../oauth/client.js')).requestRefresh(client, refreshToken),
+    requestGrant: async (client, grant) => (await import('../oauth/grant.js')).requestGrant(client, grant),
   });
   const traceDialogue = config.logLevel === 'trace';
   const deadlines = new Deadlines(clock);

@@ -9,6 +9,7 @@ import { isLoopbackHost } from '../config/values.js';
 import { systemClock } from '../core/clock.js';
 import { AppError } from '../core/errors.js';
 import { Secret } from '../core/secret.js';
+import type { ClientCertificate } from './certificate.js';
 import { classify, type FailedOutcome } from './classify.js';
 import { exchange, refusalIn } from './exchange.js';
 import type { HttpOptions } from './http.js';
@@ -42,6 +43,60 @@ export async function requestRefresh(
   const scope = client.refreshScope;
   const reply = await requestToken(client, [refreshToken], options, (config) =>
     oidc.refreshTokenGrant(config, refreshToken.reveal(), scope === undefined ? {} : { scope }),
+  );
+  return reply.kind === 'refused' ? reply.outcome : reply;
+}
+
+/**
+ * RFC 6749 section 4.4: the application's own token. `assertion` makes of the header and key of a certificate what
+ * RFC 7523 section 2.2 wants; without it the client's secret is sent. Never rejects for what the network does.
+ */
+export async function requestClientCredentials(
+  client: OAuthClient,
+  scope: string | undefined,
+  certificate: ClientCertificate | undefined,
+  options: HttpOptions = {},
+): Promise<RefreshOutcome> {
+  const authentication = certificate && withCertificate(certificate, client.tokenEndpoint);
+  const reply = await requestToken(
+    client,
+    [],
+    options,
+    (config) => oidc.clientCredentialsGrant(config, scope === undefined ? {} : { scope }),
+    authentication,
+  );
+  return reply.kind === 'refused' ? reply.outcome : reply;
+}
+
+function withCertificate({ key, thumbprint }: ClientCertificate, tokenEndpoint: URL): oidc.ClientAuth {
+  return oidc.PrivateKeyJwt(key, {
+    [oidc.modifyAssertion]: (header, payload) => {
+      // By which Microsoft finds the certificate (RFC 7515, 4.1.8).
+      header['x5t#S256'] = thumbprint;
+      // Whom it is for: RFC 7523, 3 names the token endpoint; the issuer that the library knows is not a real one.
+      payload['aud'] = tokenEndpoint.href;
+    },
+  });
+}
+
+/** Neither id nor secret is sent. */
+const nobody: oidc.ClientAuth = () => undefined;
+
+/** RFC 7523 section 2.1. The assertion says who asks, so that the client needs no authentication of its own. */
+export async function requestJwtBearer(
+  client: OAuthClient,
+  assertion: Secret,
+  options: HttpOptions = {},
+): Promise<RefreshOutcome> {
+  const reply = await requestToken(
+    client,
+    [assertion],
+    options,
+    (config) =>
+      oidc.genericGrantRequest(config, 'urn:ietf:params:oauth:grant-type:jwt-bearer', {
+        assertion: assertion.reveal(),
+      }),
+    nobody,
   );
   return reply.kind === 'refused' ? reply.outcome : reply;
 }
@@ -141,8 +196,9 @@ async function requestToken(
   secrets: readonly Secret[],
   options: HttpOptions,
   request: (config: oidc.Configuration) => Promise<oidc.TokenEndpointResponse>,
+  authentication?: oidc.ClientAuth,
 ): Promise<Granted | Refused> {
-  const reply = await ask(client, {}, secrets, normaliseToken, options, request);
+  const reply = await ask(client, {}, secrets, normaliseToken, options, request, authentication);
   if (reply.kind === 'refused') return reply;
   const { access_token, refresh_token, expires_in } = reply.value;
   return {
@@ -162,9 +218,10 @@ async function ask<T>(
   normalise: (fields: Fields) => Fields,
   options: HttpOptions,
   request: (config: oidc.Configuration) => Promise<T>,
+  authentication?: oidc.ClientAuth,
 ): Promise<{ readonly kind: 'answered'; readonly value: T } | Refused> {
   try {
-    const config = configure(client, endpoints);
+    const config = configure(client, endpoints, authentication);
     // The library's own time-out signal is left aside: http.ts has one, on the clock that was handed in.
     config[oidc.customFetch] = async (url, { headers, body }) => {
       const form = (body as URLSearchParams).toString();
@@ -179,8 +236,14 @@ async function ask<T>(
   }
 }
 
-function configure(client: OAuthClient, endpoints: Endpoints): oidc.Configuration {
-  if (client.clientId === '')
+function configure(
+  client: OAuthClient,
+  endpoints: Endpoints,
+  authentication: oidc.ClientAuth = withSecret(client),
+): oidc.Configuration {
+  // A service account's assertion stands for the client, too; the library wants some name all the same.
+  const clientId = client.clientId || 'none';
+  if (client.clientId === '' && authentication !== nobody)
     throw new AppError('account-incomplete', 'client_id is empty', {
       hint: 'set client_id to the one of your registration at the provider',
     });
@@ -190,11 +253,7 @@ function configure(client: OAuthClient, endpoints: Endpoints): oidc.Configuratio
     token_endpoint: client.tokenEndpoint.href,
     ...Object.fromEntries(Object.entries(endpoints).map(([name, { href }]) => [name, href])),
   };
-  // In the form, not as Basic: what sasl-xoauth2 does, and what every provider takes (RFC 6749 section 2.3.1).
-  const authentication = client.clientSecret.isEmpty
-    ? oidc.None()
-    : oidc.ClientSecretPost(client.clientSecret.reveal());
-  const config = new oidc.Configuration(server, client.clientId, undefined, authentication);
+  const config = new oidc.Configuration(server, clientId, undefined, authentication);
   for (const endpoint of [client.tokenEndpoint, ...Object.values(endpoints)]) {
     if (endpoint.protocol !== 'http:') continue;
     if (!isLoopbackHost(endpoint.hostname))
@@ -204,4 +263,9 @@ function configure(client: OAuthClient, endpoints: Endpoints): oidc.Configuratio
     oidc.allowInsecureRequests(config);
   }
   return config;
+}
+
+/** In the form, not as Basic: what sasl-xoauth2 does, and what every provider takes (RFC 6749 section 2.3.1). */
+function withSecret({ clientSecret }: OAuthClient): oidc.ClientAuth {
+  return clientSecret.isEmpty ? oidc.None() : oidc.ClientSecretPost(clientSecret.reveal());
 }

@@ -5,6 +5,9 @@
  */
 import { type Provider, unknownProvider } from './provider.js';
 
+/** Tenants that are not one organization's. */
+const sharedTenants = new Set(['common', 'organizations', 'consumers']);
+
 const smtpScope = 'https://outlook.office.com/SMTP.Send';
 
 /** Endpoints of one tenant: an id, a domain, or `common`, `organizations`, `consumers`. */
@@ -31,6 +34,12 @@ export const outlook: Provider = {
   scope: `${smtpScope} offline_access`,
   // `openid` is never asked for on refresh: with tenant `common` the id_token names another issuer.
   refreshScope: `${smtpScope} offline_access`,
+  applicationScope: 'https://outlook.office365.com/.default',
+  unfitForApplications: (endpoint) => {
+    const tenant = endpoint.pathname.split('/')[1] ?? '';
+    if (!sharedTenants.has(tenant)) return undefined;
+    return `its token_endpoint names the tenant "${tenant}", and an application belongs to one organization`;
+  },
   smtp: { host: 'smtp.office365.com', port: 587, tls: 'starttls' },
   smtpExtensions: ['8BITMIME', 'SMTPUTF8'],
   minimumRefreshWindowSeconds: 300,

@@ -48,6 +48,10 @@ export interface Provider {
   readonly scope?: string | undefined;
   /** Sent with each refresh, where the provider wants one (AADSTS900144). */
   readonly refreshScope?: string | undefined;
+  /** Asked for by an application that signs in as itself (RFC 6749, 4.4). */
+  readonly applicationScope?: string | undefined;
+  /** Why an application cannot sign in at this endpoint of the provider's, or undefined when it can. */
+  readonly unfitForApplications?: (tokenEndpoint: URL) => string | undefined;
   /** Added to the authorization URL. */
   readonly authorizationParameters: Readonly<Record<string, string>>;
   readonly smtp?: SmtpHost | undefined;

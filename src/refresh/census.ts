@@ -11,7 +11,7 @@ import {
   isBroken,
   type TokenFileOverrides,
 } from '../accounts/account.js';
-import { resolveAccount } from '../accounts/resolve.js';
+import { type AccountSource, resolveAccount } from '../accounts/resolve.js';
 import { type SaslLogins, saslLogin } from '../accounts/sasl-passwd.js';
 import type { Config } from '../config/config.js';
 import { defaultTokenDirectories } from '../config/paths.js';
@@ -20,9 +20,14 @@ import { Secret } from '../core/secret.js';
 import { directoriesOf, listTokenFiles, type TokenFileEntry } from '../tokens/directory.js';
 import { createFileStore } from '../tokens/file-store.js';
 import type { LockOptions } from '../tokens/lock.js';
+import { createTokenFile } from '../tokens/new-file.js';
 import type { StoredToken, TokenStore } from '../tokens/token.js';
 
 export interface CensusOptions extends LockOptions {
+  /**
+   * Whether the token file of an account that needs no sign-in is made where it is missing: nobody else makes it.
+   */
+  readonly makesFiles?: boolean | undefined;
   readonly config: Config;
   readonly tokenDirectories: readonly string[];
   readonly saslPasswd: SaslLogins;
@@ -84,10 +89,32 @@ export async function readAccount(options: CensusOptions, path: string): Promise
     stored = await store.read();
   } catch (error) {
     const problem = toAppError(error);
+    if (problem.code === 'token-missing' && options.makesFiles === true && needsNoSignIn(config, source))
+      return makeFile(options, path);
     return { path, account: brokenBy(problem, resolveAccount(config, { ...source, problem })) };
   }
   const account = resolveAccount(config, { ...source, overrides: stored.overrides });
   return isBroken(account) ? { path, account } : { path, account, store, stored };
+}
+
+function needsNoSignIn(config: Config, source: AccountSource): boolean {
+  const account = resolveAccount(config, source);
+  return !isBroken(account) && account.grant.kind !== 'refresh-token';
+}
+
+/** An empty file, which the first refresh fills. */
+async function makeFile(options: CensusOptions, path: string): Promise<Found> {
+  try {
+    await createTokenFile(path, {}, { ...options, overwrite: false });
+  } catch (error) {
+    const problem = toAppError(error);
+    if (problem.code !== 'token-exists') {
+      const { config, saslPasswd } = options;
+      const source = { tokenFile: path, saslPasswdUser: saslLogin(saslPasswd, path), problem };
+      return { path, account: brokenBy(problem, resolveAccount(config, source)) };
+    }
+  }
+  return readAccount({ ...options, makesFiles: false }, path);
 }
 
 /** An account that is broken because of `problem`, as its resolution says already. */

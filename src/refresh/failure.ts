@@ -8,7 +8,8 @@ import { unknownProvider } from '../providers/index.js';
 import type { RefreshOutcome } from '../oauth/outcome.js';
 
 /** The command that gives an account a new sign-in. */
-export function signInCommand({ provider, tokenFile }: Account): string {
+export function signInCommand({ grant, name: account, provider, tokenFile }: Account): string {
+  if (grant.kind !== 'refresh-token') return `mailbearer refresh ${account}`;
   const name = provider.name === unknownProvider.name ? 'PROVIDER' : provider.name;
   return `mailbearer get-token ${name} ${tokenFile} --overwrite-existing-token`;
 }

@@ -3,7 +3,7 @@
  * only then hand out. Promises that a token the server gave is written or loudly given up, never dropped, and
  * that a sign-in made in the meantime is never overwritten. When to do this, and how often, is the refresher's.
  */
-import type { Account, OAuthClient } from '../accounts/account.js';
+import type { Account, OAuthClient, UnattendedGrant } from '../accounts/account.js';
 import type { Clock } from '../core/clock.js';
 import { type AppError, toAppError } from '../core/errors.js';
 import type { Secret } from '../core/secret.js';
@@ -14,11 +14,15 @@ import { noRefreshToken, outcomeFailure } from './failure.js';
 /** Asks a token endpoint; src/oauth has the real one. Nothing cuts it short: the answer may rotate the token. */
 export type RequestRefresh = (client: OAuthClient, refreshToken: Secret) => Promise<RefreshOutcome>;
 
+/** Gets a token where nobody has to sign in; src/oauth has the real one. */
+export type RequestGrant = (client: OAuthClient, grant: UnattendedGrant) => Promise<RefreshOutcome>;
+
 export interface RefreshOnceOptions {
   readonly account: Account;
   readonly store: TokenStore;
   readonly clock: Clock;
   readonly requestRefresh: RequestRefresh;
+  readonly requestGrant: RequestGrant;
   /** Whether what stands in the store must be refreshed; asked under the lock. */
   readonly mustRefresh: (found: StoredToken) => boolean;
   /**
@@ -55,16 +59,16 @@ export async function refreshOnce(options: RefreshOnceOptions): Promise<RefreshR
 }
 
 async function underLock(options: RefreshOnceOptions, locked: LockedStore): Promise<RefreshResult> {
-  const { account, clock, requestRefresh } = options;
+  const { account, clock } = options;
   const found = await locked.read();
   if (!options.mustRefresh(found)) return { kind: 'found', stored: found };
-  if (found.refreshToken === undefined) throw noRefreshToken(account);
+  const request = requestFor(options, found.refreshToken);
   const reservation = await locked.reserve();
   // A box, because a failed write may exchange one reservation for another.
   const held = { reservation };
   try {
     const askedAt = clock.now();
-    const outcome = await requestRefresh(account.client, found.refreshToken);
+    const outcome = await request();
     if (outcome.kind !== 'refreshed') {
       const retryAfterSeconds = outcome.kind === 'transient' ? outcome.retryAfterSeconds : undefined;
       return { kind: 'failed', error: outcomeFailure(account, outcome), retryAfterSeconds };
@@ -80,11 +84,22 @@ async function underLock(options: RefreshOnceOptions, locked: LockedStore): Prom
   }
 }
 
+/** Throws AppError token-invalid where a refresh token is needed and there is none. */
+function requestFor(
+  { account, requestGrant, requestRefresh }: RefreshOnceOptions,
+  refreshToken: Secret | undefined,
+): () => Promise<RefreshOutcome> {
+  const { client, grant } = account;
+  if (grant.kind !== 'refresh-token') return () => requestGrant(client, grant);
+  if (refreshToken === undefined) throw noRefreshToken(account);
+  return () => requestRefresh(client, refreshToken);
+}
+
 async function write(
   options: RefreshOnceOptions,
   locked: LockedStore,
   held: { reservation: Reservation },
-  used: Secret,
+  used: Secret | undefined,
   token: NewToken,
 ): Promise<{ kind: 'refreshed' | 'superseded'; stored: StoredToken }> {
   for (let last = false; ;) {
@@ -110,12 +125,16 @@ async function reserveAgain(locked: LockedStore, held: { reservation: Reservatio
   held.reservation = next;
 }
 
-/** Another sign-in has another refresh token, neither the one that was used nor the one that it became. */
+/**
+ * Another sign-in has another refresh token, neither the one that was used nor the one that it became. Where none is
+ * used there are no sign-ins either, and one token is as good as another.
+ */
 async function supersededBy(
   locked: LockedStore,
-  used: Secret,
+  used: Secret | undefined,
   token: NewToken,
 ): Promise<StoredToken | undefined> {
+  if (used === undefined) return undefined;
   let current: StoredToken;
   try {
     current = await locked.read();

@@ -8,7 +8,7 @@ import { type Clock, sleep, type Timer } from '../core/clock.js';
 import type { AppError } from '../core/errors.js';
 import type { Logger } from '../core/logger.js';
 import type { NewToken, StoredToken, TokenStore } from '../tokens/token.js';
-import { refreshOnce, type RefreshResult, type RequestRefresh } from './refresh-once.js';
+import { refreshOnce, type RefreshResult, type RequestGrant, type RequestRefresh } from './refresh-once.js';
 import { expiredOnArrival, mayPass, noTokenYet } from './failure.js';
 import { type Flight, takeOff } from './flight.js';
 import { type HeldToken, holdToken, policyOf } from './held-token.js';
@@ -26,6 +26,7 @@ export interface RefresherOptions {
   readonly random: () => number;
   readonly logger: Logger;
   readonly requestRefresh: RequestRefresh;
+  readonly requestGrant: RequestGrant;
 }
 
 export interface Refresher extends TokenSource {
@@ -194,7 +195,7 @@ class AccountRefresher implements Refresher {
   }
 
   async #fly(settle: () => void): Promise<void> {
-    const { account, clock, requestRefresh, store } = this.#options;
+    const { account, clock, requestGrant, requestRefresh, store } = this.#options;
     const startedAt = clock.monotonic();
     const lockPatience = new AbortController();
     const timer = clock.setTimer(lockPatienceMs, () => lockPatience.abort(), { unref: true });
@@ -204,6 +205,7 @@ class AccountRefresher implements Refresher {
       store,
       clock,
       requestRefresh,
+      requestGrant,
       mustRefresh: (found) => this.#mustRefresh(found),
       beforeWritingAgain: (token, failure) => {
         const again = this.#keepInMemory(token, failure, ++writes);

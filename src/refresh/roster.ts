@@ -11,7 +11,7 @@ import type { Logger } from '../core/logger.js';
 import type { SmtpHost } from '../providers/provider.js';
 import type { StoredToken } from '../tokens/token.js';
 import { type Census, type CensusOptions, type Found, sameOverrides, takeCensus } from './census.js';
-import type { RequestRefresh } from './refresh-once.js';
+import type { RequestGrant, RequestRefresh } from './refresh-once.js';
 import { signInCommand } from './failure.js';
 import { createRefresher, type Refresher, type RefresherStatus } from './refresher.js';
 import type { AccountDirectory, Lookup } from './token-source.js';
@@ -20,6 +20,7 @@ import { type DirectoryWatch, watchDirectories } from './watch.js';
 export interface RosterOptions extends CensusOptions {
   readonly logger: Logger;
   readonly requestRefresh: RequestRefresh;
+  readonly requestGrant: RequestGrant;
 }
 
 export interface Roster extends AccountDirectory {

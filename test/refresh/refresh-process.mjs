@@ -27,6 +27,7 @@ const account = {
     smtp: { host: '127.0.0.1', port: 587, tls: /** @type {const} */ ('none') },
     mechanism: undefined,
   },
+  grant: { kind: /** @type {const} */ ('refresh-token') },
   refreshWindowSeconds: 600,
   senders: ['a@b.example'],
 };
@@ -42,6 +43,7 @@ const refresher = createRefresher({
   clock: systemClock,
   random: Math.random,
   logger: silentLogger,
+  requestGrant: () => Promise.reject(new Error('no grant is asked for here')),
   async requestRefresh(_client, refreshToken) {
     const used = readFileSync(journal, 'utf8').split('\n').includes(refreshToken.reveal());
     appendFileSync(journal, `${refreshToken.reveal()}\n`);

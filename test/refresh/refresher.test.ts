@@ -62,6 +62,7 @@ async function start(
     clock,
     random: () => 0,
     logger,
+    requestGrant: () => Promise.reject(new Error('no grant is asked for here')),
     async requestRefresh(_client, refreshToken) {
       asked.push(refreshToken.reveal());
       return answers.shift() ?? down;
@@ -309,6 +310,7 @@ describe('defect 3: a rotated refresh token', () => {
       clock,
       random: () => 0,
       logger,
+      requestGrant: () => Promise.reject(new Error('no grant is asked for here')),
       requestRefresh: () => Promise.reject(new Error('it was asked for')),
     });
     await expect(token()).rejects.toMatchObject({ code: 'token-unwritable' });

@@ -59,6 +59,7 @@ async function open(given = config(), saslPasswd = new Map<string, string>()): P
     clock: systemClock,
     random: Math.random,
     logger,
+    requestGrant: () => Promise.reject(new Error('no grant is asked for here')),
     async requestRefresh(_client, refreshToken) {
       asked.push(refreshToken.reveal());
       return answer;

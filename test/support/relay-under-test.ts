@@ -46,6 +46,7 @@ export function testAccount(
       caBundleFile: undefined,
       caCertsDir: undefined,
     },
+    grant: { kind: 'refresh-token' },
     submission: { user: name, smtp, mechanism: undefined },
     refreshWindowSeconds: 600,
     senders: [name],

@@ -37,6 +37,7 @@ export function testAccount(tokenFile: string, changes: Partial<Account> = {}): 
       caBundleFile: undefined,
       caCertsDir: undefined,
     },
+    grant: { kind: 'refresh-token' },
     submission: {
       user: name,
       smtp: { host: '127.0.0.1', port: 587, tls: 'none' },

@@ -13,6 +13,7 @@ import { formatExpiry, type TokenFields } from '../../tokens/format.js';
 import { completeClient } from '../client-input.js';
 import { accountOf, type Context, openContext } from '../context.js';
 import { untilInterrupted } from '../interrupt.js';
+import { needsNoSignIn, obtainToken } from '../obtain.js';
 import { findSignInSettings, type SignInSettings } from '../sign-in-settings.js';
 import { signInByBrowser, signInByDevice } from '../sign-in.js';
 import { openTokenOutput, type TokenOutput } from '../token-output.js';
@@ -40,6 +41,9 @@ export function runGetToken(options: GetTokenOptions, ui: Ui): Promise<number> {
   return untilInterrupted(async (signal) => {
     const context = await openContext(options.configFile);
     for (const warning of context.warnings) ui.warn(warning);
+    const { file, provider } = options;
+    if (file !== undefined && file !== '-' && needsNoSignIn(context, file))
+      return obtainToken(provider, file, context, ui, signal);
     const overwrite = options.overwriteExistingToken ?? false;
     const output = await openTokenOutput(options.file, { ...context, overwrite }, ui);
     const { existing, path: tokenFile } = output;

@@ -20,6 +20,7 @@ export interface RefreshOptions {
   readonly json?: boolean;
 }
 
+const making = { makesFiles: true };
 /** Providers count requests; a few at once are enough to be done soon. */
 const atOnce = 4;
 
@@ -62,8 +63,8 @@ export function runRefresh(options: RefreshOptions, ui: Ui): Promise<number> {
 }
 
 async function choose(words: readonly string[], context: Context, ui: Ui): Promise<readonly Found[]> {
-  if (words.length > 0) return Promise.all(words.map((word) => findAccount(word, context, ui)));
-  const all = await allAccounts(context, ui);
+  if (words.length > 0) return Promise.all(words.map((word) => findAccount(word, context, ui, making)));
+  const all = await allAccounts(context, ui, making);
   if (all.length > 0) return all;
   throw new AppError('no-accounts', 'there is no account to refresh', {
     hint: 'sign one in: mailbearer get-token --help',

@@ -77,7 +77,8 @@ function standingOf(found: Found, now: number): Standing {
   const { stored } = found;
   const held = holdToken(stored, policyOf(account), now, 0);
   const state = held === undefined ? 'expired' : now >= held.dueAt ? 'due' : 'fresh';
-  const problem = stored.refreshToken === undefined ? noRefreshToken(account) : problemOf(account);
+  const lacksToken = account.grant.kind === 'refresh-token' && stored.refreshToken === undefined;
+  const problem = lacksToken ? noRefreshToken(account) : problemOf(account);
   return {
     ...common,
     provider: account.provider.name,

@@ -1,0 +1,54 @@
+/**
+ * How the kinds of value in a configuration file are read: words, lists, choices, sections, each with the words that
+ * say what was expected. What a single value may be is values.ts's; which keys there are, schema.ts's.
+ */
+import { z } from 'zod';
+import type { Parsed } from './values.js';
+
+/** sasl-xoauth2.conf may give any value as a string, a number or a boolean. */
+export function scalar(error: string) {
+  return z.union([z.string(), z.number(), z.boolean()], { error });
+}
+export const text = scalar('expected a string').transform((value) => String(value));
+
+/** A value that one of values.ts's rules reads further. */
+export function read<In, Raw, T>(from: z.ZodType<In, Raw>, parse: (value: In) => Parsed<T>) {
+  return from.transform((value, context): T => {
+    const result = parse(value);
+    if ('value' in result) return result.value;
+    context.issues.push({ code: 'custom', message: result.problem, input: value });
+    return z.NEVER;
+  });
+}
+
+/** A string or a list of them, each read by a rule; a problem in a list names its place. */
+export function oneOrMore<T>(parse: (value: string) => Parsed<T>) {
+  const either = z.union([z.string(), z.array(z.string())], {
+    error: 'expected a string or a list of strings',
+  });
+  return either.transform((value, context): T[] => {
+    const values: T[] = [];
+    for (const [index, item] of [value].flat().entries()) {
+      const result = parse(item);
+      if ('value' in result) values.push(result.value);
+      else {
+        const path = Array.isArray(value) ? [index] : [];
+        context.issues.push({ code: 'custom', message: result.problem, input: item, path });
+      }
+    }
+    return values;
+  });
+}
+
+export function oneOf<const Words extends readonly string[]>(...words: Words) {
+  const list = words.map((word) => `"${word}"`);
+  const rest = list.slice(0, -1).join(', ');
+  return z.enum(words, { error: `expected ${rest} or ${list.at(-1)}` });
+}
+
+/** An object whose other keys checkShape reports. */
+export function section<Shape extends z.ZodRawShape>(shape: Shape) {
+  return z.strictObject(shape, {
+    error: (issue) => (issue.code === 'invalid_type' ? 'expected an object' : undefined),
+  });
+}

@@ -1,0 +1,101 @@
+/**
+ * Secrets that a configuration does not hold itself: `{ "file": … }`, `{ "env": … }` or `{ "credential": … }` (of
+ * systemd, or a secret of Docker) in place of the text. They are looked up when the configuration is read, before
+ * anything else is made of it. Throws AppError config-invalid that names the key, never a value.
+ */
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { AppError, describeCause } from '../core/errors.js';
+
+/** Keys whose value is a secret, at the top level and in the entries of `providers` and `accounts`. */
+const secretKeys: ReadonlySet<string> = new Set(['client_secret', 'key_passphrase']);
+const sections = ['providers', 'accounts'] as const;
+
+/** Where Docker mounts secrets. */
+const dockerSecrets = '/run/secrets';
+
+export interface SecretSurroundings {
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** The configuration file, for messages. */
+  readonly source: string;
+}
+
+/** The same JSON with the secrets in their places; what is not understood stays for the schema to refuse. */
+export async function resolveSecrets(json: unknown, surroundings: SecretSurroundings): Promise<unknown> {
+  if (!isObject(json)) return json;
+  const resolved = await resolveIn(json, '', surroundings);
+  for (const section of sections) {
+    const entries = resolved[section];
+    if (!isObject(entries)) continue;
+    const copies: Record<string, unknown> = {};
+    for (const [name, entry] of Object.entries(entries))
+      copies[name] = isObject(entry) ? await resolveIn(entry, `${section}.${name}.`, surroundings) : entry;
+    resolved[section] = copies;
+  }
+  return resolved;
+}
+
+async function resolveIn(
+  object: Readonly<Record<string, unknown>>,
+  prefix: string,
+  surroundings: SecretSurroundings,
+): Promise<Record<string, unknown>> {
+  const copy = { ...object };
+  for (const [key, value] of Object.entries(object))
+    if (secretKeys.has(key) && isObject(value))
+      copy[key] = await lookUp(value, `${prefix}${key}`, surroundings);
+  return copy;
+}
+
+async function lookUp(
+  reference: Readonly<Record<string, unknown>>,
+  key: string,
+  { env, source }: SecretSurroundings,
+): Promise<string> {
+  const wrong = (what: string, hint: string, cause?: unknown) =>
+    new AppError('config-invalid', `${source}: ${key}: ${what}`, { hint, cause });
+  const [[kind, name] = [], ...more] = Object.entries(reference);
+  if (more.length > 0 || typeof name !== 'string' || name === '')
+    throw wrong('expected a string, or one of "file", "env" and "credential"', forms);
+  switch (kind) {
+    case 'env': {
+      const value = env[name];
+      if (value !== undefined && value !== '') return value;
+      throw wrong(
+        `the environment has no ${name}`,
+        `set ${name}, in Environment= or EnvironmentFile= of the unit`,
+      );
+    }
+    case 'credential':
+      if (/[/\0]/.test(name)) throw wrong('a credential has a name, not a path', forms);
+      return readSecret(join(env['CREDENTIALS_DIRECTORY'] ?? dockerSecrets, name), (cause) =>
+        wrong(
+          `there is no credential ${name}: ${describeCause(cause)}`,
+          `add LoadCredential=${name}:/path to the unit, or the secret to the container`,
+          cause,
+        ),
+      );
+    case 'file':
+      return readSecret(name, (cause) =>
+        wrong(`cannot be read: ${describeCause(cause)}`, `ls -l ${name}`, cause),
+      );
+    case undefined:
+    default:
+      throw wrong(`"${kind}" is no place for a secret`, forms);
+  }
+}
+
+const forms = 'write { "file": "/path" }, { "env": "NAME" } or { "credential": "NAME" }';
+
+/** Without the line end that editors and `echo` add. */
+async function readSecret(path: string, failure: (cause: unknown) => AppError): Promise<string> {
+  try {
+    return (await readFile(path, 'utf8')).replace(/\r?\n$/, '');
+  } catch (cause) {
+    throw failure(cause);
+  }
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

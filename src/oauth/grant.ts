@@ -1,0 +1,38 @@
+/** A token where nobody has to sign in: which request each grant makes. */
+import type { OAuthClient, UnattendedGrant } from '../accounts/account.js';
+import { systemClock } from '../core/clock.js';
+import { AppError } from '../core/errors.js';
+import { readClientCertificate } from './certificate.js';
+import { classify } from './classify.js';
+import { requestClientCredentials, requestJwtBearer } from './client.js';
+import type { HttpOptions } from './http.js';
+import type { RefreshOutcome } from './outcome.js';
+import { signServiceAssertion } from './service-account.js';
+import { runTokenCommand } from './token-command.js';
+
+/** Never rejects for what files, programs, network or server do: a file that cannot be used is `misconfigured`. */
+export async function requestGrant(
+  client: OAuthClient,
+  grant: UnattendedGrant,
+  options: HttpOptions = {},
+): Promise<RefreshOutcome> {
+  const clock = options.clock ?? systemClock;
+  try {
+    switch (grant.kind) {
+      case 'client-credentials': {
+        const { certificate: files, scope } = grant;
+        const certificate = files && (await readClientCertificate(files, clock.now()));
+        return await requestClientCredentials(client, scope, certificate, options);
+      }
+      case 'service-account': {
+        const assertion = await signServiceAssertion(grant, client.tokenEndpoint, clock.now());
+        return await requestJwtBearer(client, assertion, options);
+      }
+      case 'command':
+        return await runTokenCommand(grant.command, clock);
+    }
+  } catch (error) {
+    if (!(error instanceof AppError)) throw error;
+    return classify({ kind: 'unusable', problem: error }, { now: clock.now(), secrets: [] });
+  }
+}
