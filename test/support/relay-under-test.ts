@@ -185,9 +185,15 @@ export class TestClient {
 
   /** Whether the relay has stopped reading: nothing that waits to be sent has moved for a moment. */
   async isBlocked(): Promise<boolean> {
-    const before = this.socket.writableLength;
-    await new Promise((resolve) => setTimeout(resolve, 50));
-    return before > 0 && this.socket.writableLength === before;
+    const before = this.#unsent;
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    return before > 0 && this.#unsent === before;
+  }
+
+  /** What the kernel has not taken yet: `writableLength` changes only when a whole piece is gone. */
+  get #unsent(): number {
+    const { _handle: handle } = this.socket as unknown as { _handle: { writeQueueSize: number } | null };
+    return handle?.writeQueueSize ?? 0;
   }
 
   /** The next whole reply, without its final line end; `(closed)` when the connection ended first. */
