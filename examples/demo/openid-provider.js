@@ -28,6 +28,7 @@ export { approveDevice, signIn } from './openid-browser.js';
  * @property {number} [accessTokenSeconds] Life of an access token; default 3600.
  * @property {boolean} [rotate] Each refresh gives a new refresh token, and a used one that comes back ends the
  * whole grant (RFC 9700 section 4.14.2); default false.
+ * @property {string[]} [redirectUris] Registered beside the loopback ones.
  * @property {boolean} [refreshTokens] Whether sign-in gives a refresh token at all; default true.
  */
 
@@ -92,7 +93,7 @@ export async function startOpenIdProvider(options = {}) {
         token_endpoint_auth_method: clientSecret === '' ? 'none' : 'client_secret_post',
         // A native client's loopback redirect may name any port (RFC 8252 section 7.3).
         application_type: 'native',
-        redirect_uris: ['http://127.0.0.1/', 'http://localhost/'],
+        redirect_uris: ['http://127.0.0.1/', 'http://localhost', ...(options.redirectUris ?? [])],
         grant_types: ['authorization_code', 'refresh_token', 'urn:ietf:params:oauth:grant-type:device_code'],
         response_types: ['code'],
       },

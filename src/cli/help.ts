@@ -43,6 +43,7 @@ ${statusLines.join('\n')}
 export const getTokenHelp = `
 PROVIDER is gmail, outlook, or an entry of "providers" in the configuration.
 FILE is where the token goes; - or none writes it to standard output.
+An account whose "grant" in the configuration needs no sign-in gets its first token at once.
 
 The client secret is read without echo when someone is there to type it. Otherwise give it with
 --client-secret-file or $MAILBEARER_CLIENT_SECRET, or in the configuration.
@@ -51,6 +52,7 @@ Examples:
   $ mailbearer get-token gmail /etc/tokens/me@gmail.com --client-id 1234.apps.googleusercontent.com
   $ mailbearer get-token outlook /etc/tokens/me@outlook.com --use-device-flow
   $ mailbearer get-token outlook /etc/tokens/me@corp.example --use-device-flow --tenant corp.example
+  $ mailbearer get-token outlook /etc/tokens/me@corp.example --cloud china --tenant corp.example
   $ mailbearer get-token gmail /etc/tokens/me@gmail.com --overwrite-existing-token
 `;
 

@@ -6,6 +6,7 @@ import { readFileSync } from 'node:fs';
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { exitStatus } from '../core/errors.js';
 import type { LogLevel } from '../core/logger.js';
+import { microsoftClouds } from '../providers/index.js';
 import type { GetTokenOptions } from './commands/get-token.js';
 import {
   getTokenHelp,
@@ -85,6 +86,13 @@ function createProgram(ui: Ui, write: (text: string) => void, finish: (status: n
       '--tenant <tenant>',
       'Microsoft tenant: an ID, a domain, common, organizations (default: consumers)',
     )
+    .addOption(
+      new Option('--cloud <cloud>', "Microsoft's cloud (default: public)").choices(
+        Object.keys(microsoftClouds),
+      ),
+    )
+    .option('--login-base <url>', "Microsoft's sign-in service, in place of the cloud's")
+    .option('--use-native-client', "have Microsoft's own page show the answer, to be pasted here")
     .option('--user <user>', 'login name at the SMTP server, when the file is not named after it')
     .option('--use-device-flow', 'show a code to be entered on another device')
     .option('--overwrite-existing-token', 'replace the tokens in FILE, keep what else it says')

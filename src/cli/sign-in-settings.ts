@@ -10,13 +10,23 @@ import { findSettings } from '../accounts/resolve.js';
 import type { ClientSettings, Config } from '../config/config.js';
 import { parseEndpoint, parseProxy } from '../config/values.js';
 import { AppError } from '../core/errors.js';
-import { microsoftEndpoints, outlook, type Provider } from '../providers/index.js';
+import {
+  type MicrosoftCloud,
+  microsoftClouds,
+  microsoftSignIn,
+  outlook,
+  type Provider,
+} from '../providers/index.js';
 
 export interface SignInQuestion {
   /** As typed: a preset or an entry of `providers`. */
   readonly provider: string;
   /** Microsoft's; undefined keeps the one in use, else the preset's. */
   readonly tenant?: string | undefined;
+  /** Microsoft's, by the words of --cloud. */
+  readonly cloud?: MicrosoftCloud | undefined;
+  /** Of Microsoft's sign-in service, in place of the cloud's. */
+  readonly loginBase?: string | undefined;
   readonly clientId?: string | undefined;
   /** Absolute; undefined when the token goes to standard output. */
   readonly tokenFile?: string | undefined;
@@ -38,15 +48,16 @@ export interface SignInSettings {
 /** Throws AppError config-invalid, account-incomplete, or usage for a tenant where there is none. */
 export function findSignInSettings(config: Config, question: SignInQuestion): SignInSettings {
   const { tokenFile, existing } = question;
+  const asked = providerName(question);
   const [name, settings] =
     (tokenFile === undefined ? undefined : findSettings(config, { tokenFile, overrides: existing })) ?? [];
-  if (settings?.provider !== undefined && settings.provider !== question.provider)
+  if (settings?.provider !== undefined && settings.provider !== asked)
     throw new AppError(
       'config-invalid',
-      `account ${name} is configured for ${settings.provider}, not for ${question.provider}`,
+      `account ${name} is configured for ${settings.provider}, not for ${asked}`,
       { hint: `mailbearer get-token ${settings.provider} ${tokenFile}, or change accounts.${name}.provider` },
     );
-  const named = applySettings(resolveProvider(config, question.provider), settings);
+  const named = atBase(applySettings(resolveProvider(config, asked), settings), question.loginBase);
   const configured = inherit(settings, clientSettingsOf(config, named.name));
   const known = inherit(existing, configured);
   const { provider, tokenEndpoint } = chooseEndpoints(named, question.tenant, [
@@ -86,20 +97,35 @@ function chooseEndpoints(
     throw new AppError('account-incomplete', `provider ${provider.name} has no token endpoint`, {
       hint: `add providers.${provider.name}.token_endpoint to the configuration`,
     });
-  const wanted = tenant ?? tenantOf(endpoint);
+  const wanted = tenant ?? provider.tenantOf?.(endpoint);
   if (wanted === undefined) return { provider, tokenEndpoint: endpoint };
-  if (tenantOf(endpoint) === undefined)
+  if (provider.endpointsOfTenant === undefined || provider.tenantOf?.(endpoint) === undefined)
     throw new AppError('usage', `--tenant is for Microsoft, and ${endpoint.origin} is not`, {
       hint: 'leave --tenant out, or name the provider that it belongs to',
     });
-  const endpoints = microsoftEndpoints(wanted);
+  const endpoints = provider.endpointsOfTenant(wanted);
   return { provider: { ...provider, ...endpoints }, tokenEndpoint: new URL(endpoints.tokenEndpoint) };
 }
 
-/** `consumers` in https://login.microsoftonline.com/consumers/oauth2/v2.0/token. */
-function tenantOf(endpoint: URL): string | undefined {
-  if (outlook.recognisedBy?.(endpoint) !== true) return undefined;
-  return endpoint.pathname.split('/')[1] || undefined;
+/** The national clouds are providers of their own. */
+function providerName({ cloud, loginBase, provider }: SignInQuestion): string {
+  if (cloud === undefined && loginBase === undefined) return provider;
+  if (provider !== outlook.name)
+    throw new AppError('usage', `--cloud and --login-base are for ${outlook.name}, not for ${provider}`, {
+      hint: `mailbearer get-token ${outlook.name} …`,
+    });
+  return microsoftClouds[cloud ?? 'public'].name;
+}
+
+function atBase(provider: Provider, loginBase: string | undefined): Provider {
+  if (loginBase === undefined) return provider;
+  const result = parseEndpoint(loginBase);
+  if ('problem' in result)
+    throw new AppError('usage', `--login-base: ${result.problem}`, {
+      hint: 'it looks like https://login.microsoftonline.com',
+    });
+  const usual = provider.tenantOf?.(new URL(provider.tokenEndpoint ?? result.value)) ?? 'organizations';
+  return { ...provider, ...microsoftSignIn(loginBase.replace(/\/+$/, ''), usual) };
 }
 
 /** What the configuration holds has been checked; a bad value in the file that is replaced does not matter. */

@@ -33,7 +33,8 @@ export async function signInByBrowser(
   const login = await listen(options);
   const over = new AbortController();
   try {
-    explain(login, options.deviceFlow, ui);
+    if (options.pasteRedirectUri === undefined) explain(login, options.deviceFlow, ui);
+    else explainPasting(login, ui);
     const pasted = takePasted(login, ui, AbortSignal.any([signal, over.signal]));
     return await Promise.race([login.result, pasted, aborted(signal)]);
   } finally {
@@ -58,6 +59,7 @@ export async function signInByDevice(
 }
 
 async function listen({ listenPort, ...options }: BrowserSignIn): Promise<LoopbackLogin> {
+  if (options.pasteRedirectUri !== undefined) return createLoopbackLogin(options);
   if (listenPort !== undefined) return createLoopbackLogin({ ...options, port: listenPort });
   try {
     return await createLoopbackLogin({ ...options, port: usualPort });
@@ -85,6 +87,15 @@ function explain({ authorizationUrl, redirectUri }: LoopbackLogin, deviceFlow: b
     ui.say();
   }
   ui.say('Waiting for the browser, or for the address; Ctrl-C gives up.');
+}
+
+function explainPasting({ authorizationUrl, redirectUri }: LoopbackLogin, ui: Ui): void {
+  ui.say('Open this page in any browser, sign in, and agree:');
+  ui.say();
+  ui.emphasise(authorizationUrl);
+  ui.say();
+  ui.say(`The last page is an empty one at ${redirectUri}. Copy its whole address from the`);
+  ui.say('browser and paste it here; Ctrl-C gives up.');
 }
 
 /** Hands pasted addresses to the sign-in until one is right. Rejects when input fails; never resolves. */

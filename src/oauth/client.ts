@@ -131,11 +131,14 @@ export async function prepareAuthorization(
     url,
     state,
     redeem(code, options = {}) {
-      // The library gets the redirect without `iss` (RFC 9207): no issuer is configured that it could equal.
-      const callback = new URL(redirectUri);
-      callback.search = new URLSearchParams({ code: code.reveal(), state }).toString();
+      // State was checked with the answer (login-answer.ts). The library's own function for this grant would add a
+      // slash to http://localhost:PORT, and the redirect must be the same to the letter (RFC 6749, 4.1.3).
       return requestToken(client, [code, new Secret(pkceCodeVerifier)], options, (tokenConfig) =>
-        oidc.authorizationCodeGrant(tokenConfig, callback, { expectedState: state, pkceCodeVerifier }),
+        oidc.genericGrantRequest(tokenConfig, 'authorization_code', {
+          code: code.reveal(),
+          redirect_uri: redirectUri,
+          code_verifier: pkceCodeVerifier,
+        }),
       );
     },
   };

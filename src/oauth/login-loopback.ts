@@ -19,6 +19,10 @@ export interface LoopbackLoginOptions extends LoginOptions {
   readonly authorizationEndpoint: URL;
   /** The provider's own, such as Google's access_type=offline. */
   readonly authorizationParameters: Readonly<Record<string, string>>;
+  /** In the redirect; the listener is on 127.0.0.1 either way. */
+  readonly redirectHost?: '127.0.0.1' | 'localhost';
+  /** The answer is shown at this address instead, and can only be pasted: nothing listens. */
+  readonly pasteRedirectUri?: string | undefined;
   /** Default 0: any free port. */
   readonly port?: number;
 }
@@ -39,8 +43,11 @@ export interface LoopbackLogin {
 export async function createLoopbackLogin(options: LoopbackLoginOptions): Promise<LoopbackLogin> {
   const { client, authorizationEndpoint, clock } = options;
   const server = createServer();
-  const port = await listen(server, options.port ?? 0);
-  const redirectUri = `http://127.0.0.1:${port}/`;
+  const { pasteRedirectUri, redirectHost = '127.0.0.1' } = options;
+  const port = pasteRedirectUri === undefined ? await listen(server, options.port ?? 0) : undefined;
+  // Microsoft's registration of http://localhost knows no path.
+  const here = redirectHost === 'localhost' ? `http://localhost:${port}` : `http://127.0.0.1:${port}/`;
+  const redirectUri = pasteRedirectUri ?? here;
   const parameters = {
     ...options.authorizationParameters,
     ...(options.scope === undefined ? {} : { scope: options.scope }),
@@ -79,7 +86,7 @@ export async function createLoopbackLogin(options: LoopbackLoginOptions): Promis
       page: { kind: 'ignored', message } as const,
     });
     // Another name for this address is a page that plays DNS tricks.
-    if (request.headers.host !== `127.0.0.1:${port}`)
+    if (request.headers.host !== `${redirectHost}:${port}`)
       return ignored(400, 'This is not the name of this server.');
     const [, path, query] = /^([^?]*)\??(.*)$/.exec(request.url ?? '') ?? [];
     if (path !== '/') return ignored(404, 'There is no such page.');

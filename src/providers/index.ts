@@ -1,10 +1,10 @@
 /** The providers known by name. One line here for each. */
 import { gmail } from './gmail.js';
-import { hve, outlook } from './outlook.js';
+import { hve, outlook, outlookChina, outlookUsGov } from './outlook.js';
 import type { Provider } from './provider.js';
 
 export const presets: ReadonlyMap<string, Provider> = new Map(
-  [gmail, outlook, hve].map((provider) => [provider.name, provider]),
+  [gmail, outlook, hve, outlookUsGov, outlookChina].map((provider) => [provider.name, provider]),
 );
 
 /** The preset whose service answers at this token endpoint. */
@@ -14,5 +14,6 @@ export function recogniseProvider(tokenEndpoint: URL): Provider | undefined {
 }
 
 export { gmail } from './gmail.js';
-export { hve, microsoftEndpoints, outlook } from './outlook.js';
+export { microsoftSignIn } from './microsoft.js';
+export { hve, type MicrosoftCloud, microsoftClouds, outlook } from './outlook.js';
 export * from './provider.js';

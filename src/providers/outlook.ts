@@ -3,43 +3,21 @@
  * Sources: learn.microsoft.com/exchange/client-developer/legacy-protocols/how-to-authenticate-an-imap-pop-smtp-application-by-using-oauth,
  * learn.microsoft.com/exchange/mail-flow-best-practices/high-volume-mails-m365.
  */
+import { microsoftSignIn } from './microsoft.js';
 import { type Provider, unknownProvider } from './provider.js';
 
-/** Tenants that are not one organization's. */
-const sharedTenants = new Set(['common', 'organizations', 'consumers']);
-
 const smtpScope = 'https://outlook.office.com/SMTP.Send';
-
-/** Endpoints of one tenant: an id, a domain, or `common`, `organizations`, `consumers`. */
-export function microsoftEndpoints(tenant: string): {
-  authorizationEndpoint: string;
-  deviceAuthorizationEndpoint: string;
-  tokenEndpoint: string;
-} {
-  const base = `https://login.microsoftonline.com/${encodeURIComponent(tenant)}/oauth2/v2.0`;
-  return {
-    authorizationEndpoint: `${base}/authorize`,
-    deviceAuthorizationEndpoint: `${base}/devicecode`,
-    tokenEndpoint: `${base}/token`,
-  };
-}
 
 export const outlook: Provider = {
   ...unknownProvider,
   name: 'outlook',
   title: 'Microsoft 365 and Outlook.com',
   // sasl-xoauth2-tool's default tenant is for personal accounts; `--tenant` changes it.
-  ...microsoftEndpoints('consumers'),
-  recognisedBy: (endpoint) => endpoint.origin === 'https://login.microsoftonline.com',
+  ...microsoftSignIn('https://login.microsoftonline.com', 'consumers'),
   scope: `${smtpScope} offline_access`,
   // `openid` is never asked for on refresh: with tenant `common` the id_token names another issuer.
   refreshScope: `${smtpScope} offline_access`,
   applicationScope: 'https://outlook.office365.com/.default',
-  unfitForApplications: (endpoint) => {
-    const tenant = endpoint.pathname.split('/')[1] ?? '';
-    if (!sharedTenants.has(tenant)) return undefined;
-    return `its token_endpoint names the tenant "${tenant}", and an application belongs to one organization`;
-  },
   smtp: { host: 'smtp.office365.com', port: 587, tls: 'starttls' },
   smtpExtensions: ['8BITMIME', 'SMTPUTF8'],
   minimumRefreshWindowSeconds: 300,
@@ -65,3 +43,44 @@ export const hve: Provider = {
   minimumLifetimeSeconds: 600,
   pace: unknownProvider.pace,
 };
+
+/** A national cloud: another sign-in service, another server, the same behaviour. No personal accounts live there. */
+function nationalCloud(name: string, title: string, login: string, api: string, host: string): Provider {
+  const scope = `${api}/SMTP.Send offline_access`;
+  return {
+    ...outlook,
+    name,
+    title,
+    ...microsoftSignIn(login, 'organizations'),
+    scope,
+    refreshScope: scope,
+    applicationScope: `${api}/.default`,
+    smtp: { host, port: 587, tls: 'starttls' },
+  };
+}
+
+export const outlookUsGov = nationalCloud(
+  'outlook-usgov',
+  'Microsoft 365 U.S. Government',
+  'https://login.microsoftonline.us',
+  'https://outlook.office365.us',
+  'smtp.office365.us',
+);
+
+export const outlookChina = nationalCloud(
+  'outlook-china',
+  'Microsoft 365 operated by 21Vianet',
+  'https://login.partner.microsoftonline.cn',
+  'https://partner.outlook.cn',
+  'smtp.partner.outlook.cn',
+);
+
+/** By the words of sasl-xoauth2-tool's --cloud; the two of the U.S. Government share sign-in and scopes. */
+export const microsoftClouds = {
+  public: outlook,
+  usgov: outlookUsGov,
+  'usgov-dod': outlookUsGov,
+  china: outlookChina,
+} as const;
+
+export type MicrosoftCloud = keyof typeof microsoftClouds;

@@ -34,6 +34,12 @@ export interface AccountReply {
   readonly meaning: string;
 }
 
+export interface Endpoints {
+  readonly authorizationEndpoint: string;
+  readonly deviceAuthorizationEndpoint: string;
+  readonly tokenEndpoint: string;
+}
+
 export interface Provider {
   /** The word used in configuration: `gmail`. */
   readonly name: string;
@@ -44,6 +50,14 @@ export interface Provider {
   readonly tokenEndpoint?: string | undefined;
   /** Token endpoints that mean this provider, beside `tokenEndpoint`; matched on origin and path. */
   readonly recognisedBy?: (endpoint: URL) => boolean;
+  /** Where tenants share the service: the endpoints of one, an id, a domain, or a word of the provider's. */
+  readonly endpointsOfTenant?: (tenant: string) => Endpoints;
+  /** The tenant that an endpoint of this provider's names. */
+  readonly tenantOf?: (endpoint: URL) => string | undefined;
+  /** What a redirect to this machine must name: an address, or the name that registrations have. */
+  readonly loopbackRedirectHost: '127.0.0.1' | 'localhost';
+  /** A page of the provider's that shows the answer, for whoever can't be redirected to this machine. */
+  readonly pasteRedirectUri?: string | undefined;
   /** Asked for at consent. */
   readonly scope?: string | undefined;
   /** Sent with each refresh, where the provider wants one (AADSTS900144). */
@@ -81,6 +95,7 @@ export const unknownProvider: Provider = {
   name: 'other',
   title: 'Other',
   authorizationParameters: {},
+  loopbackRedirectHost: '127.0.0.1',
   refreshWindowSeconds: 600,
   minimumRefreshWindowSeconds: 60,
   minimumLifetimeSeconds: 0,

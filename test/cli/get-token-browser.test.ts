@@ -158,3 +158,41 @@ describe('get-token with a browser', () => {
     }
   });
 });
+
+describe('get-token outlook', () => {
+  test('signs in by a redirect to localhost, which is what Microsoft has registered', async () => {
+    const command = place.start(['get-token', 'outlook', place.tokenFile]);
+    const url = await authorizationUrl(command);
+    expect(new URL(url).searchParams.get('redirect_uri')).toMatch(/^http:\/\/localhost:\d+$/);
+    const { status } = await signIn(url, { login });
+    expect(status).toBe(200);
+    expect((await command.finished).status).toBe(exitStatus.ok);
+    expect(await place.readToken()).toHaveProperty('refresh_token');
+  });
+
+  test("takes the address of Microsoft's own page, and listens nowhere", async () => {
+    const nativeClient = 'https://login.microsoftonline.com/common/oauth2/nativeclient';
+    await place.close();
+    place = await openWorkplace({ redirectUris: [nativeClient] });
+    const command = place.start(['get-token', 'outlook', place.tokenFile, '--use-native-client']);
+    const { url } = await signIn(await authorizationUrl(command), { login, follow: false });
+    expect(url.startsWith(`${nativeClient}?code=`)).toBe(true);
+    await command.says(/Copy its whole address/);
+    command.type(url);
+    const { status, stderr } = await command.finished;
+    expect(status).toBe(exitStatus.ok);
+    expect(stderr).not.toContain('ssh -L');
+    expect(await place.readToken()).toHaveProperty('refresh_token');
+  });
+
+  test('has a page that shows the answer, and Gmail has none', async () => {
+    const { status, stderr } = await place.run([
+      'get-token',
+      'gmail',
+      place.tokenFile,
+      '--use-native-client',
+    ]);
+    expect(status).toBe(exitStatus.usage);
+    expect(stderr).toContain('hint: leave --use-native-client out');
+  });
+});

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { resolveAccount } from '../../src/accounts/resolve.js';
 import { findSignInSettings, type SignInQuestion } from '../../src/cli/sign-in-settings.js';
 import { parseConfig } from '../../src/config/parse.js';
 import { Secret } from '../../src/core/secret.js';
@@ -107,5 +108,68 @@ test('proxy and authorities are the ones that a refresh will use', () => {
     proxy: new URL('http://proxy.example:3128'),
     caBundleFile: '/etc/ssl/corp.pem',
     caCertsDir: undefined,
+  });
+});
+
+describe('the cloud of a sign-in', () => {
+  test.each([
+    [
+      'usgov',
+      'login.microsoftonline.us',
+      'https://outlook.office365.us/SMTP.Send offline_access',
+      'smtp.office365.us',
+    ],
+    [
+      'usgov-dod',
+      'login.microsoftonline.us',
+      'https://outlook.office365.us/SMTP.Send offline_access',
+      'smtp.office365.us',
+    ],
+    [
+      'china',
+      'login.partner.microsoftonline.cn',
+      'https://partner.outlook.cn/SMTP.Send offline_access',
+      'smtp.partner.outlook.cn',
+    ],
+    [
+      'public',
+      'login.microsoftonline.com',
+      'https://outlook.office.com/SMTP.Send offline_access',
+      'smtp.office365.com',
+    ],
+  ] as const)('%s has its own service, scope and server', (cloud, login, scope, host) => {
+    const { provider, tokenEndpoint } = settings({}, { cloud, tenant: 'corp.example' });
+    expect(tokenEndpoint.href).toBe(`https://${login}/corp.example/oauth2/v2.0/token`);
+    expect(provider).toMatchObject({
+      authorizationEndpoint: `https://${login}/corp.example/oauth2/v2.0/authorize`,
+      deviceAuthorizationEndpoint: `https://${login}/corp.example/oauth2/v2.0/devicecode`,
+      pasteRedirectUri: `https://${login}/common/oauth2/nativeclient`,
+      scope,
+      smtp: { host },
+    });
+  });
+
+  test('may be at another address, as --login-base says', () => {
+    const { provider, tokenEndpoint } = settings({}, { loginBase: 'https://login.corp.example/' });
+    expect(tokenEndpoint.href).toBe('https://login.corp.example/consumers/oauth2/v2.0/token');
+    expect(provider.pasteRedirectUri).toBe('https://login.corp.example/common/oauth2/nativeclient');
+    expect(() => settings({}, { loginBase: 'http://login.corp.example' })).toThrow(
+      /--login-base: plain http/,
+    );
+  });
+
+  test('is Microsoft’s alone', () => {
+    expect(() => settings({}, { provider: 'gmail', cloud: 'china' })).toThrow(
+      /are for outlook, not for gmail/,
+    );
+  });
+
+  test('is known again by the token endpoint in the file', () => {
+    const { config } = parseConfig({ client_id: 'id' }, undefined);
+    const account = resolveAccount(config, {
+      tokenFile: '/etc/tokens/a@corp.example',
+      overrides: { tokenEndpoint: 'https://login.partner.microsoftonline.cn/corp.example/oauth2/v2.0/token' },
+    });
+    expect(account).toMatchObject({ provider: { name: 'outlook-china' } });
   });
 });

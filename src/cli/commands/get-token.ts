@@ -7,7 +7,7 @@ import { type OAuthClient, problemOf } from '../../accounts/account.js';
 import type { Clock } from '../../core/clock.js';
 import { AppError, exitStatus } from '../../core/errors.js';
 import type { SignedIn } from '../../oauth/login.js';
-import type { Provider } from '../../providers/index.js';
+import type { MicrosoftCloud, Provider } from '../../providers/index.js';
 import { createFileStore } from '../../tokens/file-store.js';
 import { formatExpiry, type TokenFields } from '../../tokens/format.js';
 import { completeClient } from '../client-input.js';
@@ -29,6 +29,10 @@ export interface GetTokenOptions {
   readonly clientSecretFile?: string;
   readonly scope?: string;
   readonly tenant?: string;
+  readonly cloud?: MicrosoftCloud;
+  readonly loginBase?: string;
+  /** The provider's own page shows the answer. */
+  readonly useNativeClient?: boolean;
   /** Written into the file. */
   readonly user?: string;
   readonly useDeviceFlow?: boolean;
@@ -77,10 +81,17 @@ function chooseWay({ provider }: SignInSettings, options: GetTokenOptions): Way 
   }
   const authorizationEndpoint = requireEndpoint(provider, 'authorizationEndpoint');
   const { authorizationParameters, deviceAuthorizationEndpoint, deviceFlowAllowsMail } = provider;
+  const { loopbackRedirectHost: redirectHost, pasteRedirectUri } = provider;
+  if (options.useNativeClient && pasteRedirectUri === undefined)
+    throw new AppError('usage', `${provider.title} has no page that shows the answer`, {
+      hint: 'leave --use-native-client out; the address of the failed page can be pasted all the same',
+    });
   const details = {
     authorizationEndpoint,
     authorizationParameters,
     listenPort: options.localListenPort,
+    redirectHost,
+    ...(options.useNativeClient && { pasteRedirectUri }),
     deviceFlow: deviceFlowAllowsMail && deviceAuthorizationEndpoint !== undefined,
   };
   return (login, ui, signal) => signInByBrowser({ ...login, ...details }, ui, signal);
