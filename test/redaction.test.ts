@@ -162,6 +162,8 @@ describe('no secret comes out of', () => {
     expect(leaks(await run('status'))).toEqual([]);
     expect(leaks(await run('status', '--json'))).toEqual([]);
     expect(leaks(await run('refresh', '--json'))).toEqual([]);
+    expect(leaks(await run('doctor'))).toEqual([]);
+    expect(leaks(await run('doctor', '--json'))).toEqual([]);
     const { stdout, stderr } = await run('token', user);
     expect(stdout).toBe(`${secretOf('access')}\n`);
     expect(leaks({ stdout: '', stderr })).toEqual([]);
@@ -170,6 +172,7 @@ describe('no secret comes out of', () => {
       endpoint.script(step);
       expect(leaks(await run('token', user))).toEqual([]);
       expect(leaks(await run('refresh', user, '--json'))).toEqual([]);
+      expect(leaks(await run('doctor', user))).toEqual([]);
     }
   }, 60_000);
 

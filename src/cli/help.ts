@@ -3,7 +3,7 @@ import { exitStatus } from '../core/errors.js';
 
 const statusMeanings: Readonly<Record<keyof typeof exitStatus, string>> = {
   ok: 'success',
-  failed: 'a check failed, or an account needs attention (test-config, test-token-refresh, status)',
+  failed: 'a check failed, or an account needs attention (test-config, test-token-refresh, status, doctor)',
   usage: 'wrong usage',
   unavailable: 'a server cannot be reached, or an address cannot be listened on',
   software: 'internal error: please report it',
@@ -104,6 +104,17 @@ Exits with 0 when all were refreshed, else with the status of the first that fai
 Examples:
   $ mailbearer refresh
   $ mailbearer refresh me@gmail.com --json
+`;
+
+export const doctorHelp = `
+Looks, in this order, at the configuration, the rights of files with secrets, and for each account at its
+token endpoint (DNS, proxy, TLS, the clock), a refresh, what the token says of itself, and the sign-in at its
+SMTP server; then at the relay and at Postfix. It refreshes tokens and sends no mail.
+Each line is ✓, ✗ with what mends it, or – where it does not apply. Exits with 1 when a line is ✗.
+
+Examples:
+  $ sudo -u postfix mailbearer doctor
+  $ mailbearer doctor me@gmail.com --json
 `;
 
 export const serveHelp = `

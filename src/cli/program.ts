@@ -9,6 +9,7 @@ import type { LogLevel } from '../core/logger.js';
 import { microsoftClouds } from '../providers/index.js';
 import type { GetTokenOptions } from './commands/get-token.js';
 import {
+  doctorHelp,
   getTokenHelp,
   mainHelp,
   refreshHelp,
@@ -152,6 +153,15 @@ function createProgram(ui: Ui, write: (text: string) => void, finish: (status: n
     .action(async (accounts: string[], options: { json?: true }) => {
       const { runRefresh } = await import('./commands/refresh.js');
       finish(await runRefresh({ ...globals(), ...options, accounts }, ui));
+    });
+
+  subcommand('doctor', 'look at everything, and say what mends what is wrong', doctorHelp)
+    .argument('[accounts...]', 'names, addresses or token files; none: all')
+    .option('--fix', 'take the rights of others from files with secrets')
+    .option('--json', 'print the findings as JSON')
+    .action(async (accounts: string[], options: { fix?: true; json?: true }) => {
+      const { runDoctor } = await import('./commands/doctor.js');
+      finish(await runDoctor({ ...globals(), ...options, accounts }, ui));
     });
 
   subcommand('serve', 'keep the tokens fresh and relay mail', serveHelp)

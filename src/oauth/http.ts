@@ -26,6 +26,8 @@ export interface HttpAnswer {
   readonly status: number;
   readonly retryAfter: string | undefined;
   readonly location: string | undefined;
+  /** The server's clock (RFC 9110, 6.6.1). */
+  readonly date: string | undefined;
   /** Decoded as UTF-8, without a byte order mark. */
   readonly body: string;
 }
@@ -63,6 +65,7 @@ export async function post(
       status: answer.statusCode,
       retryAfter: single(answer.headers['retry-after']),
       location: single(answer.headers['location']),
+      date: single(answer.headers['date']),
       body: await readLimited(answer.body),
     };
   } finally {

@@ -74,7 +74,8 @@ async function examine({ config, logins, warnings: unknown, ...means }: Context)
 }
 
 function troubleOf(found: Found): AppError | undefined {
-  const lacksToken = 'stored' in found && found.stored.refreshToken === undefined;
+  const needsToken = 'stored' in found && found.account.grant.kind === 'refresh-token';
+  const lacksToken = needsToken && found.stored.refreshToken === undefined;
   return problemOf(found.account) ?? (lacksToken ? noRefreshToken(found.account) : undefined);
 }
 

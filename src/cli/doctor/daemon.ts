@@ -1,0 +1,39 @@
+/** Whether something listens where the relay should, and whether it is mailbearer. */
+import { connect } from 'node:net';
+import { describeCause } from '../../core/errors.js';
+import { fail, type MachineCheck, pass, skip, type Verdict } from './check.js';
+
+const timeoutMs = 3_000;
+const startHint = 'systemctl start mailbearer, or in a terminal: mailbearer serve';
+
+export const daemonCheck: MachineCheck = {
+  name: 'relay',
+  async run({ config }) {
+    const addresses = config.relay.listen ?? [{ host: '127.0.0.1', port: 2525 }];
+    if (addresses.length === 0) return [skip('relay.listen is empty: mail is taken nowhere')];
+    return Promise.all(addresses.map(examine));
+  },
+};
+
+function examine({ host, port }: { host: string; port: number }): Promise<Verdict> {
+  const where = `${host}:${port}`;
+  return new Promise((resolve) => {
+    const socket = connect({ host, port, timeout: timeoutMs });
+    const end = (verdict: Verdict) => {
+      socket.destroy();
+      resolve(verdict);
+    };
+    socket.once('error', (error) => end(fail(`${where}: ${describeCause(error)}`, startHint)));
+    socket.once('timeout', () => end(fail(`${where} says nothing for ${timeoutMs / 1000} s`, startHint)));
+    socket.once('end', () => end(fail(`${where} hangs up without a word`, startHint)));
+    socket.once('data', (chunk) => {
+      const [greeting = ''] = chunk.toString('latin1').split('\r\n');
+      if (/^220 .* ESMTP mailbearer$/.test(greeting)) end(pass(`listens on ${where}`));
+      else if (/^421 .*mailbearer|^421 4\./.test(greeting)) end(fail(`${where} takes no more: ${greeting}`));
+      else
+        end(
+          fail(`something else listens on ${where}: ${greeting}`, `ss -ltnp 'sport = :${port}' shows what`),
+        );
+    });
+  });
+}

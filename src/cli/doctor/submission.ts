@@ -1,0 +1,30 @@
+/** Whether the submission server takes the token: EHLO and AUTH, and no mail. */
+import { hostname } from 'node:os';
+import { canSubmit } from '../../accounts/account.js';
+import { type AppError, toAppError } from '../../core/errors.js';
+import { ehloName } from '../../relay/login.js';
+import { probeSubmission } from '../../relay/probe.js';
+import { adviceForRefusal } from '../../relay/refusal-advice.js';
+import { type AccountCheck, fail, pass, skip } from './check.js';
+
+export const submissionCheck: AccountCheck = {
+  name: 'SMTP sign-in',
+  async run({ account, found, machine: { clock, signal } }) {
+    if (!canSubmit(account)) {
+      const { hint, message } = account.submission as AppError;
+      return fail(message, hint);
+    }
+    const { smtp, user } = account.submission;
+    try {
+      const { accessToken, expiresAt } = await found.store.read();
+      if (accessToken === undefined) return skip('there is no token to show');
+      const token = { secret: accessToken, expiresAt };
+      await probeSubmission({ account, token, clientName: ehloName(hostname()), clock, signal });
+      return pass(`${smtp.host}:${smtp.port} takes ${user}'s token`);
+    } catch (error) {
+      signal.throwIfAborted();
+      const { hint, message } = toAppError(error);
+      return fail(message, adviceForRefusal(message) ?? hint);
+    }
+  },
+};
