@@ -41,6 +41,7 @@ const doors: Readonly<Record<string, readonly string[]>> = {
   commander: ['cli/program.ts'],
   jose: ['oauth/service-account.ts'],
   'jsonc-parser': ['config/lenient-json.ts'],
+  nodemailer: ['cli/submit-message.ts'],
   'openid-client': ['oauth/client.ts'],
   'pino-pretty': ['daemon/log.ts'],
   undici: ['oauth/http.ts'],

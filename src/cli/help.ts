@@ -117,6 +117,16 @@ Examples:
   $ mailbearer doctor me@gmail.com --json
 `;
 
+export const testSendHelp = `
+Composes a message and sends it through the relay, as Postfix would; with --direct straight to the provider,
+which tells a fault of the relay from one of the account. The dialogue is shown, tokens are not.
+Exits with 0 when everyone got it, 1 when something was refused, 75 when it was deferred, 69 without a server.
+
+Examples:
+  $ mailbearer test-send --from me@gmail.com --to you@example.org
+  $ mailbearer test-send --from me@gmail.com --to you@example.org --direct
+`;
+
 export const serveHelp = `
 Runs until SIGTERM or SIGINT, then finishes the messages in flight and exits with 0.
 

@@ -8,6 +8,7 @@ import { exitStatus } from '../core/errors.js';
 import type { LogLevel } from '../core/logger.js';
 import { microsoftClouds } from '../providers/index.js';
 import type { GetTokenOptions } from './commands/get-token.js';
+import type { TestSendOptions } from './commands/test-send.js';
 import {
   doctorHelp,
   getTokenHelp,
@@ -16,6 +17,7 @@ import {
   serveHelp,
   statusHelp,
   testConfigHelp,
+  testSendHelp,
   testTokenRefreshHelp,
   tokenHelp,
 } from './help.js';
@@ -162,6 +164,17 @@ function createProgram(ui: Ui, write: (text: string) => void, finish: (status: n
     .action(async (accounts: string[], options: { fix?: true; json?: true }) => {
       const { runDoctor } = await import('./commands/doctor.js');
       finish(await runDoctor({ ...globals(), ...options, accounts }, ui));
+    });
+
+  subcommand('test-send', 'send a real message, and show the dialogue', testSendHelp)
+    .requiredOption('--from <address>', 'sender')
+    .requiredOption('--to <address...>', 'recipients')
+    .option('--subject <subject>', 'subject')
+    .option('--direct', "straight to the provider as the sender's account, not through the relay")
+    .option('--json', 'print the outcome as JSON')
+    .action(async (options: TestSendOptions) => {
+      const { runTestSend } = await import('./commands/test-send.js');
+      finish(await runTestSend({ ...globals(), ...options }, ui));
     });
 
   subcommand('serve', 'keep the tokens fresh and relay mail', serveHelp)

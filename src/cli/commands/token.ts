@@ -3,18 +3,15 @@
  * else there. For programs that ask another one for their password. quick-token.ts answers for most of its calls.
  */
 import { canSubmit } from '../../accounts/account.js';
-import type { Clock } from '../../core/clock.js';
 import { exitStatus } from '../../core/errors.js';
 import type { Secret } from '../../core/secret.js';
 import type { MechanismName } from '../../providers/provider.js';
 import { oauthbearer } from '../../protocol/sasl/oauthbearer.js';
 import { xoauth2 } from '../../protocol/sasl/xoauth2.js';
-import { expiredOnArrival } from '../../refresh/failure.js';
-import { holdToken, policyOf } from '../../refresh/held-token.js';
 import { openContext } from '../context.js';
 import { findAccount, requireUsable, type Usable } from '../find-account.js';
+import { freshToken } from '../fresh-token.js';
 import { untilInterrupted } from '../interrupt.js';
-import { forOnce, refreshNow } from '../refresh-now.js';
 import type { Ui } from '../ui.js';
 
 export interface TokenOptions {
@@ -33,31 +30,6 @@ export function runToken(options: TokenOptions, ui: Ui): Promise<number> {
     await ui.data(options.sasl === undefined ? token.reveal() : response(options.sasl, found, token));
     return exitStatus.ok;
   });
-}
-
-/** Throws AppError when there is none; a refresh that fails while the old token lives is only a warning. */
-async function freshToken(found: Usable, clock: Clock, ui: Ui, signal: AbortSignal): Promise<Secret> {
-  const { account, store, stored } = found;
-  const policy = policyOf(account);
-  const held = (of: typeof stored) => holdToken(of, policy, clock.now(), 0);
-  const isDue = (of: typeof stored) => {
-    const token = held(of);
-    return token === undefined || clock.now() >= token.dueAt;
-  };
-  const old = held(stored);
-  if (old !== undefined && !isDue(stored)) return old.token.secret;
-  const result = await refreshNow({ account, store, clock, mustRefresh: isDue }, ui, signal);
-  if (result.kind !== 'failed') {
-    const token = held(result.stored) ?? old;
-    if (token !== undefined) return token.token.secret;
-    throw expiredOnArrival(account);
-  }
-  signal.throwIfAborted();
-  const error = forOnce(result.error);
-  if (old === undefined) throw error;
-  ui.warn(`${error.message}; the token that is there still lives`);
-  if (error.hint !== undefined) ui.hint(error.hint);
-  return old.token.secret;
 }
 
 function response(name: MechanismName, { account }: Usable, token: Secret): string {
