@@ -1,7 +1,7 @@
 /**
  * The documentation held against the program: links lead somewhere, commands and options exist, examples are
- * understood, and tables say what the code says. `npm run docs` writes the tables of docs/configuration.md and
- * docs/reliability.md.
+ * understood, and tables say what the code says. `npm run docs` writes the tables of docs/configuration.md,
+ * docs/providers.md and docs/reliability.md.
  */
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
@@ -16,6 +16,7 @@ import { faultTables } from './faults/tables.js';
 import { configurationTables } from './support/configuration-manual.js';
 import { withTables } from './support/manual-tables.js';
 import { anchorsOf, codeOf, fencesOf, linksOf, tableRows } from './support/markdown.js';
+import { providerTables } from './support/providers-manual.js';
 import { runBinary } from './support/run-binary.js';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -130,6 +131,13 @@ describe('the documentation', () => {
     const path = join(root, 'docs/configuration.md');
     const page = await withTables(read('docs/configuration.md'), path, configurationTables());
     await expect(page).toMatchFileSnapshot(path);
+  });
+
+  it('has a manual of the providers that says what is known of them', async () => {
+    const path = join(root, 'docs/providers.md');
+    await expect(await withTables(read('docs/providers.md'), path, providerTables())).toMatchFileSnapshot(
+      path,
+    );
   });
 
   it('has a manual of faults that says what their tests play', async () => {

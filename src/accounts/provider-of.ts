@@ -63,6 +63,7 @@ export function applySettings(base: Provider, settings: ProviderSettings | undef
     authorizationEndpoint: settings.authorizationEndpoint ?? base.authorizationEndpoint,
     deviceAuthorizationEndpoint: settings.deviceAuthorizationEndpoint ?? base.deviceAuthorizationEndpoint,
     tokenEndpoint: settings.tokenEndpoint ?? base.tokenEndpoint,
+    revocationEndpoint: settings.revocationEndpoint ?? base.revocationEndpoint,
     scope: settings.scope ?? base.scope,
     refreshScope: base.refreshScope && withoutOpenid(settings.scope ?? base.refreshScope),
     smtp: applySmtp(base.smtp, settings.smtp),

@@ -106,6 +106,15 @@ Examples:
   $ mailbearer refresh me@gmail.com --json
 `;
 
+export const revokeHelp = `
+Asks the provider to end the sign-in (RFC 7009), so that neither this file nor a copy of it is worth anything,
+and then removes the file. Microsoft has no such request: the answer says where to end it by hand.
+
+Examples:
+  $ mailbearer revoke me@gmail.com
+  $ mailbearer revoke /etc/tokens/me@gmail.com --yes
+`;
+
 export const doctorHelp = `
 Looks, in this order, at the configuration, the rights of files with secrets, and for each account at its
 token endpoint (DNS, proxy, TLS, the clock), a refresh, what the token says of itself, and the sign-in at its

@@ -14,6 +14,7 @@ import {
   getTokenHelp,
   mainHelp,
   refreshHelp,
+  revokeHelp,
   serveHelp,
   statusHelp,
   testConfigHelp,
@@ -155,6 +156,14 @@ function createProgram(ui: Ui, write: (text: string) => void, finish: (status: n
     .action(async (accounts: string[], options: { json?: true }) => {
       const { runRefresh } = await import('./commands/refresh.js');
       finish(await runRefresh({ ...globals(), ...options, accounts }, ui));
+    });
+
+  subcommand('revoke', 'end a sign-in at the provider, and remove its file', revokeHelp)
+    .argument('<account>', 'name or address of the account, or its token file')
+    .option('--yes', 'do not ask')
+    .action(async (account: string, options: { yes?: true }) => {
+      const { runRevoke } = await import('./commands/revoke.js');
+      finish(await runRevoke({ ...globals(), ...options, account }, ui));
     });
 
   subcommand('doctor', 'look at everything, and say what mends what is wrong', doctorHelp)

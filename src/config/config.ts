@@ -39,6 +39,7 @@ export interface ProviderSettings extends ClientSettings {
   readonly grant?: GrantSettings | undefined;
   readonly authorizationEndpoint?: string | undefined;
   readonly deviceAuthorizationEndpoint?: string | undefined;
+  readonly revocationEndpoint?: string | undefined;
   readonly scope?: string | undefined;
   readonly smtp?: Partial<SmtpHost> | undefined;
   readonly mechanism?: MechanismName | undefined;

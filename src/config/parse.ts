@@ -113,6 +113,7 @@ function providerSettings(raw: RawProvider | RawAccount): ProviderSettings {
     ...clientSettings(raw),
     authorizationEndpoint: raw.authorization_endpoint,
     deviceAuthorizationEndpoint: raw.device_authorization_endpoint,
+    revocationEndpoint: raw.revocation_endpoint,
     scope: raw.scope,
     smtp: raw.smtp,
     mechanism: raw.mechanism,

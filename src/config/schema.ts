@@ -129,6 +129,7 @@ const providerShape = {
   ...grantShape,
   authorization_endpoint: endpoint.optional().describe('URL that a person signs in at.'),
   device_authorization_endpoint: endpoint.optional().describe('URL that starts the device flow.'),
+  revocation_endpoint: endpoint.optional().describe('URL that ends a sign-in (RFC 7009), for `revoke`.'),
   scope: text
     .optional()
     .describe(

@@ -20,6 +20,8 @@ export const gmail: Provider = {
   authorizationEndpoint: 'https://accounts.google.com/o/oauth2/v2/auth',
   deviceAuthorizationEndpoint: 'https://oauth2.googleapis.com/device/code',
   tokenEndpoint: 'https://oauth2.googleapis.com/token',
+  revocationEndpoint: 'https://oauth2.googleapis.com/revoke',
+  revokeByHand: 'https://myaccount.google.com/connections',
   recognisedBy: (endpoint) => tokenEndpoints.has(endpoint.origin + endpoint.pathname),
   scope: 'https://mail.google.com/',
   // Without these two a second consent brings no refresh token.

@@ -1,10 +1,14 @@
 /** The providers known by name. One line here for each. */
+import { fastmail } from './fastmail.js';
 import { gmail } from './gmail.js';
-import { hve, outlook, outlookChina, outlookUsGov } from './outlook.js';
+import { hve, outlook, outlookChina, outlookPersonal, outlookUsGov } from './outlook.js';
 import type { Provider } from './provider.js';
 
 export const presets: ReadonlyMap<string, Provider> = new Map(
-  [gmail, outlook, hve, outlookUsGov, outlookChina].map((provider) => [provider.name, provider]),
+  [gmail, outlook, outlookPersonal, hve, outlookUsGov, outlookChina, fastmail].map((provider) => [
+    provider.name,
+    provider,
+  ]),
 );
 
 /** The preset whose service answers at this token endpoint. */

@@ -14,6 +14,8 @@ export const outlook: Provider = {
   title: 'Microsoft 365 and Outlook.com',
   // sasl-xoauth2-tool's default tenant is for personal accounts; `--tenant` changes it.
   ...microsoftSignIn('https://login.microsoftonline.com', 'consumers'),
+  // There is no revocation endpoint; an administrator's Revoke-MgUserSignInSession ends all sign-ins of a user.
+  revokeByHand: 'https://account.live.com/consent/Manage (personal) or https://myapps.microsoft.com (work)',
   scope: `${smtpScope} offline_access`,
   // `openid` is never asked for on refresh: with tenant `common` the id_token names another issuer.
   refreshScope: `${smtpScope} offline_access`,
@@ -26,6 +28,16 @@ export const outlook: Provider = {
   refusalsBeyondTokens: ['7.139', '7.30', '5.124'],
   // Exchange Online limits, "SMTP client submission": `432 4.3.2 Concurrent connections limit exceeded`.
   pace: { sessions: 3, messagesPerMinute: 30, loginsPerMinute: undefined },
+};
+
+/** Personal accounts by the server that Microsoft names for them; `outlook`'s takes them, too. */
+export const outlookPersonal: Provider = {
+  ...outlook,
+  name: 'outlook-personal',
+  title: 'Outlook.com, Hotmail and Live',
+  // Its token endpoint is that of `outlook`, so it is chosen by name only.
+  recognisedBy: () => false,
+  smtp: { host: 'smtp-mail.outlook.com', port: 587, tls: 'starttls' },
 };
 
 /** High Volume Email: same tokens, another server, which wants ten minutes of life left. */

@@ -48,6 +48,10 @@ export interface Provider {
   readonly authorizationEndpoint?: string | undefined;
   readonly deviceAuthorizationEndpoint?: string | undefined;
   readonly tokenEndpoint?: string | undefined;
+  /** RFC 7009; undefined where the provider has none. */
+  readonly revocationEndpoint?: string | undefined;
+  /** Where a person ends a sign-in, when a program cannot. */
+  readonly revokeByHand?: string | undefined;
   /** Token endpoints that mean this provider, beside `tokenEndpoint`; matched on origin and path. */
   readonly recognisedBy?: (endpoint: URL) => boolean;
   /** Where tenants share the service: the endpoints of one, an id, a domain, or a word of the provider's. */

@@ -1,0 +1,79 @@
+/**
+ * `revoke`: ends an account's sign-in at the provider, and only then removes its token file. Where the provider cannot
+ * be asked, a person is told where to go, and the file stays.
+ */
+import { rm } from 'node:fs/promises';
+import { AppError, describeCause, exitStatus } from '../../core/errors.js';
+import { requestRevocation } from '../../oauth/revoke.js';
+import { openContext } from '../context.js';
+import { findAccount, requireUsable } from '../find-account.js';
+import { untilInterrupted } from '../interrupt.js';
+import type { Ui } from '../ui.js';
+
+export interface RevokeOptions {
+  readonly configFile?: string;
+  readonly account: string;
+  /** Do not ask. */
+  readonly yes?: boolean;
+}
+
+/** Resolves to 0, or 1 when the person thought better of it; throws AppError, or Interrupted. */
+export function runRevoke(options: RevokeOptions, ui: Ui): Promise<number> {
+  return untilInterrupted(async (signal) => {
+    const context = await openContext(options.configFile);
+    const { account, path, stored } = requireUsable(await findAccount(options.account, context, ui));
+    const { grant, name, provider } = account;
+    if (grant.kind !== 'refresh-token')
+      throw new AppError('usage', `nobody has signed in for ${name}: there is nothing to revoke`, {
+        hint: 'withdraw the secret, the certificate or the rights at the provider',
+      });
+    const { refreshToken } = stored;
+    if (refreshToken === undefined)
+      throw new AppError('token-invalid', `${path} has no refresh token to revoke`, { hint: `rm ${path}` });
+    if (provider.revocationEndpoint === undefined)
+      throw new AppError('account-incomplete', `${provider.title} cannot be asked to end a sign-in`, {
+        hint: `${byHand(provider.revokeByHand)}; then: rm ${path}`,
+      });
+    if (options.yes !== true && !(await agreed(name, path, ui, signal))) return exitStatus.failed;
+    const endpoint = new URL(provider.revocationEndpoint);
+    const outcome = await requestRevocation(account.client, endpoint, refreshToken, {
+      clock: context.clock,
+      signal,
+    });
+    await remove(path);
+    const what = outcome === 'revoked' ? 'is ended' : 'had ended already';
+    ui.say(`The sign-in of ${name} ${what}, and ${path} is removed.`);
+    return exitStatus.ok;
+  });
+}
+
+/** Without a person to ask, --yes must have been given. */
+async function agreed(name: string, path: string, ui: Ui, signal: AbortSignal): Promise<boolean> {
+  if (!ui.interactive)
+    throw new AppError('usage', 'revoke asks before it ends a sign-in, and nobody is here to answer', {
+      hint: 'add --yes',
+    });
+  const answer = await ui.ask(`End the sign-in of ${name} and remove ${path}? [y/N] `, signal);
+  return /^y(es)?$/i.test(answer ?? '');
+}
+
+async function remove(path: string): Promise<void> {
+  try {
+    await rm(path, { force: true });
+  } catch (cause) {
+    throw new AppError(
+      'token-unwritable',
+      `the sign-in is ended, but ${path} stays: ${describeCause(cause)}`,
+      {
+        hint: `rm ${path}`,
+        cause,
+      },
+    );
+  }
+}
+
+function byHand(where: string | undefined): string {
+  return where === undefined
+    ? 'name revocation_endpoint in the configuration, or end it there by hand'
+    : `end it at ${where}`;
+}
