@@ -136,6 +136,13 @@ Examples:
   $ mailbearer test-send --from me@gmail.com --to you@example.org --direct
 `;
 
+export const completionHelp = `
+Examples:
+  $ mailbearer completion bash | sudo tee /usr/share/bash-completion/completions/mailbearer
+  $ mailbearer completion zsh > ~/.zfunc/_mailbearer
+  $ mailbearer completion fish > ~/.config/fish/completions/mailbearer.fish
+`;
+
 export const serveHelp = `
 Runs until SIGTERM or SIGINT, then finishes the messages in flight and exits with 0.
 

@@ -3,13 +3,15 @@
  * when it runs, so that `--version` and `--help` load neither the schema library nor the OAuth client.
  */
 import { readFileSync } from 'node:fs';
-import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { Argument, Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { exitStatus } from '../core/errors.js';
 import type { LogLevel } from '../core/logger.js';
+import { completionFor, type Shell, shells } from './completion.js';
 import { microsoftClouds } from '../providers/index.js';
 import type { GetTokenOptions } from './commands/get-token.js';
 import type { TestSendOptions } from './commands/test-send.js';
 import {
+  completionHelp,
   doctorHelp,
   getTokenHelp,
   mainHelp,
@@ -196,6 +198,13 @@ function createProgram(ui: Ui, write: (text: string) => void, finish: (status: n
     .action(async (options: { logLevel?: LogLevel; logFormat: 'auto' | 'human' | 'json' }) => {
       const { runServe } = await import('./commands/serve.js');
       finish(await runServe({ ...globals(), ...options }));
+    });
+
+  subcommand('completion', 'print the completion of a shell', completionHelp)
+    .addArgument(new Argument('<shell>', 'which').choices(shells))
+    .action(async (shell: Shell) => {
+      await ui.data(completionFor(shell, program).trimEnd());
+      finish(exitStatus.ok);
     });
 
   return program;
