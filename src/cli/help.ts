@@ -43,6 +43,8 @@ ${statusLines.join('\n')}
 export const getTokenHelp = `
 PROVIDER is gmail, outlook, or an entry of "providers" in the configuration.
 FILE is where the token goes; - or none writes it to standard output.
+Then the SMTP server is asked whether it takes the token: no mail is sent. When it refuses, the file stays,
+and the exit status is 77.
 An account whose "grant" in the configuration needs no sign-in gets its first token at once.
 
 The client secret is read without echo when someone is there to type it. Otherwise give it with

@@ -101,6 +101,7 @@ function createProgram(ui: Ui, write: (text: string) => void, finish: (status: n
     .option('--use-native-client', "have Microsoft's own page show the answer, to be pasted here")
     .option('--user <user>', 'login name at the SMTP server, when the file is not named after it')
     .option('--use-device-flow', 'show a code to be entered on another device')
+    .option('--no-verify', 'do not ask the SMTP server whether it takes the token')
     .option('--overwrite-existing-token', 'replace the tokens in FILE, keep what else it says')
     .addOption(
       new Option(

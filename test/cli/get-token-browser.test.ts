@@ -196,3 +196,46 @@ describe('get-token outlook', () => {
     expect(stderr).toContain('hint: leave --use-native-client out');
   });
 });
+
+describe('after the sign-in', () => {
+  const signedIn = async (...flags: string[]) => {
+    const command = place.start(['get-token', 'gmail', place.tokenFile, ...flags]);
+    await signIn(await authorizationUrl(command), { login });
+    return command.finished;
+  };
+
+  test('the SMTP server is asked whether it takes the token, and no mail is sent', async () => {
+    const { status, stderr } = await signedIn();
+    expect(status).toBe(exitStatus.ok);
+    expect(stderr).toContain(`127.0.0.1:${place.upstream.port} takes the token for ${login}.`);
+    const { access_token: token } = await place.readToken();
+    const response = Buffer.from(`user=${login}\x01auth=Bearer ${String(token)}\x01\x01`).toString('base64');
+    expect(place.upstream.lines.join('\n')).toContain(response);
+    expect(place.upstream.lines.join('\n')).not.toContain('MAIL');
+  });
+
+  test('a refusal is told in words, with what mends it, and the file stays', async () => {
+    place.upstream.script = (event) =>
+      event.startsWith('AUTH')
+        ? '535 5.7.139 Authentication unsuccessful, SmtpClientAuthentication is disabled for the Tenant.\r\n'
+        : undefined;
+    const { status, stderr } = await signedIn();
+    expect(status).toBe(exitStatus.noPermission);
+    expect(stderr).toMatch(/the token is not taken: .*disabled for the Tenant.*\nhint: SMTP AUTH is off/);
+    expect(await place.readToken()).toHaveProperty('refresh_token');
+  });
+
+  test('a server that is away is only a warning', async () => {
+    await place.upstream.close();
+    const { status, stderr } = await signedIn();
+    expect(status).toBe(exitStatus.ok);
+    expect(stderr).toMatch(
+      /^warning: whether 127\.0\.0\.1:\d+ takes the token could not be seen: .*ECONNREFUSED/m,
+    );
+  });
+
+  test('nobody is asked with --no-verify', async () => {
+    expect((await signedIn('--no-verify')).status).toBe(exitStatus.ok);
+    expect(place.upstream.connections).toBe(0);
+  });
+});

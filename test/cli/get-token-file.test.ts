@@ -63,7 +63,7 @@ test("with one's own provider and offline_access gives a token that can be refre
     authorization_endpoint: authorizationEndpoint,
     token_endpoint: tokenEndpoint,
     scope: 'smtp offline_access',
-    smtp: { host: '127.0.0.1', port: 2587, tls: 'none' },
+    smtp: { host: '127.0.0.1', port: place.upstream.port, tls: 'none' },
   };
   await place.configure({ providers: { corp } });
   expect((await signInWith(['corp', place.tokenFile])).status).toBe(exitStatus.ok);
@@ -136,7 +136,7 @@ describe('the client of a sign-in', () => {
 describe('a provider', () => {
   test('of the configuration signs in by its name', async () => {
     const { authorizationEndpoint, tokenEndpoint } = place.provider;
-    const smtp = { host: '127.0.0.1', port: 2587, tls: 'none' };
+    const smtp = { host: '127.0.0.1', port: place.upstream.port, tls: 'none' };
     const corp = {
       authorization_endpoint: authorizationEndpoint,
       token_endpoint: tokenEndpoint,

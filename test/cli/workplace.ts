@@ -10,6 +10,7 @@ import {
   startOpenIdProvider,
 } from '../../examples/demo/openid-provider.js';
 import { temporaryDirectory } from '../support/process.js';
+import { type ScriptedUpstream, startScriptedUpstream } from '../support/scripted-upstream.js';
 import {
   type Conversation,
   type Finished,
@@ -23,6 +24,8 @@ export const login = 'alice@example.test';
 export interface Workplace {
   readonly directory: string;
   readonly provider: OpenIdProvider;
+  /** The submission server of all accounts. */
+  readonly upstream: ScriptedUpstream;
   readonly configFile: string;
   readonly tokenDirectory: string;
   /** Where the account of `login` belongs. */
@@ -39,6 +42,7 @@ export interface Workplace {
 /** `client_id` is in the configuration; the provider's client is public unless it is given a secret. */
 export async function openWorkplace(options: OpenIdProviderOptions = {}): Promise<Workplace> {
   const provider = await startOpenIdProvider(options);
+  const upstream = await startScriptedUpstream();
   const { path: directory, remove } = await temporaryDirectory();
   const configFile = join(directory, 'config.json');
   const tokenDirectory = join(directory, 'tokens');
@@ -49,6 +53,7 @@ export async function openWorkplace(options: OpenIdProviderOptions = {}): Promis
     device_authorization_endpoint: provider.deviceAuthorizationEndpoint,
     token_endpoint: provider.tokenEndpoint,
     scope: 'openid offline_access smtp',
+    smtp: { host: '127.0.0.1', port: upstream.port, tls: 'none' },
   };
   const named = (options: RunOptions = {}): RunOptions => ({
     ...options,
@@ -57,6 +62,7 @@ export async function openWorkplace(options: OpenIdProviderOptions = {}): Promis
   const place: Workplace = {
     directory,
     provider,
+    upstream,
     configFile,
     tokenDirectory,
     tokenFile,
@@ -78,6 +84,7 @@ export async function openWorkplace(options: OpenIdProviderOptions = {}): Promis
     start: (args, options) => startBinary(args, named(options)),
     async close() {
       await provider.close();
+      await upstream.close();
       await remove();
     },
   };

@@ -3,7 +3,7 @@
  * wrong beforehand is found before anyone is sent to a browser. The file is enough by itself: it names client
  * and endpoint, and holds the secret unless the configuration does.
  */
-import { type OAuthClient, problemOf } from '../../accounts/account.js';
+import { canSubmit, isBroken, type OAuthClient, problemOf } from '../../accounts/account.js';
 import type { Clock } from '../../core/clock.js';
 import { AppError, exitStatus } from '../../core/errors.js';
 import type { SignedIn } from '../../oauth/login.js';
@@ -17,6 +17,7 @@ import { needsNoSignIn, obtainToken } from '../obtain.js';
 import { findSignInSettings, type SignInSettings } from '../sign-in-settings.js';
 import { signInByBrowser, signInByDevice } from '../sign-in.js';
 import { openTokenOutput, type TokenOutput } from '../token-output.js';
+import { trySignIn } from '../try-sign-in.js';
 import type { Ui } from '../ui.js';
 
 export interface GetTokenOptions {
@@ -38,6 +39,8 @@ export interface GetTokenOptions {
   readonly useDeviceFlow?: boolean;
   readonly overwriteExistingToken?: boolean;
   readonly localListenPort?: number;
+  /** False: the SMTP server is not asked whether it takes the token. */
+  readonly verify?: boolean;
 }
 
 /** Resolves to the exit status; throws AppError, or Interrupted. */
@@ -57,8 +60,7 @@ export function runGetToken(options: GetTokenOptions, ui: Ui): Promise<number> {
     const scope = options.scope ?? settings.provider.scope;
     const signedIn = await way({ client, scope, clock: context.clock }, ui, signal);
     await output.write(tokenFields(settings, client, signedIn, options, context, output));
-    await sayWhatIsNext(output, signedIn, context, ui);
-    return exitStatus.ok;
+    return conclude(output, signedIn, { context, ui, signal, verify: options.verify !== false });
   });
 }
 
@@ -134,23 +136,34 @@ function tokenFields(
   };
 }
 
-/** Looks at the new file with the eyes of `serve`: a missing login name is better said now. */
-async function sayWhatIsNext(
+interface Conclusion {
+  readonly context: Context;
+  readonly ui: Ui;
+  readonly signal: AbortSignal;
+  readonly verify: boolean;
+}
+
+/** Looks at the new file with the eyes of `serve`: what is missing is better said now. Resolves to the exit status. */
+async function conclude(
   { path }: TokenOutput,
   { lifetimeKnown }: SignedIn,
-  context: Context,
-  ui: Ui,
-): Promise<void> {
+  { context, signal, ui, verify }: Conclusion,
+): Promise<number> {
   if (!lifetimeKnown) ui.warn('the provider did not say how long the token lives; an hour is assumed');
-  if (path === undefined) return;
+  if (path === undefined) return exitStatus.ok;
   ui.say(`Signed in. The tokens are in ${path}.`);
-  const { overrides } = await createFileStore({ ...context, path }).read();
-  const problem = problemOf(accountOf(context, path, overrides));
+  const { accessToken, expiresAt, overrides } = await createFileStore({ ...context, path }).read();
+  const account = accountOf(context, path, overrides);
+  const problem = problemOf(account);
+  let status: number = exitStatus.ok;
   if (problem !== undefined) {
     ui.warn(problem.message);
     if (problem.hint !== undefined) ui.hint(problem.hint);
+  } else if (verify && accessToken !== undefined && !isBroken(account) && canSubmit(account)) {
+    status = await trySignIn(account, { secret: accessToken, expiresAt }, context.clock, ui, signal);
   }
   ui.say('Next:');
   ui.say(`  mailbearer test-token-refresh ${path}`);
   ui.say('  mailbearer serve');
+  return status;
 }
