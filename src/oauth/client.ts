@@ -20,9 +20,13 @@ import {
   normaliseDeviceAuthorization,
   normaliseToken,
 } from './normalise.js';
+import { addressesIn } from './identity.js';
 import type { RefreshOutcome } from './outcome.js';
 
-export type Granted = Extract<RefreshOutcome, { kind: 'refreshed' }>;
+export type Granted = Extract<RefreshOutcome, { kind: 'refreshed' }> & {
+  /** Of who signed in, where the answer says so. */
+  readonly addresses?: readonly string[];
+};
 
 /** Nothing was granted: the OAuth error code, if there was one, and what it means. */
 export interface Refused {
@@ -201,7 +205,12 @@ async function requestToken(
   request: (config: oidc.Configuration) => Promise<oidc.TokenEndpointResponse>,
   authentication?: oidc.ClientAuth,
 ): Promise<Granted | Refused> {
-  const reply = await ask(client, {}, secrets, normaliseToken, options, request, authentication);
+  let addresses: readonly string[] = [];
+  const normalise = (fields: Fields) => {
+    addresses = addressesIn(fields);
+    return normaliseToken(fields);
+  };
+  const reply = await ask(client, {}, secrets, normalise, options, request, authentication);
   if (reply.kind === 'refused') return reply;
   const { access_token, refresh_token, expires_in } = reply.value;
   return {
@@ -210,6 +219,7 @@ async function requestToken(
     refreshToken: refresh_token === undefined ? undefined : new Secret(refresh_token),
     expiresInSeconds: expires_in ?? assumedLifetimeSeconds,
     lifetimeKnown: expires_in !== undefined,
+    ...(addresses.length > 0 && { addresses }),
   };
 }
 

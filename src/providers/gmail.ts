@@ -24,6 +24,7 @@ export const gmail: Provider = {
   revokeByHand: 'https://myaccount.google.com/connections',
   recognisedBy: (endpoint) => tokenEndpoints.has(endpoint.origin + endpoint.pathname),
   scope: 'https://mail.google.com/',
+  identityScope: 'openid email',
   // Without these two a second consent brings no refresh token.
   authorizationParameters: { access_type: 'offline', prompt: 'consent' },
   smtp: { host: 'smtp.gmail.com', port: 587, tls: 'starttls' },

@@ -17,6 +17,7 @@ export const outlook: Provider = {
   // There is no revocation endpoint; an administrator's Revoke-MgUserSignInSession ends all sign-ins of a user.
   revokeByHand: 'https://account.live.com/consent/Manage (personal) or https://myapps.microsoft.com (work)',
   scope: `${smtpScope} offline_access`,
+  identityScope: 'openid email profile',
   // `openid` is never asked for on refresh: with tenant `common` the id_token names another issuer.
   refreshScope: `${smtpScope} offline_access`,
   applicationScope: 'https://outlook.office365.com/.default',

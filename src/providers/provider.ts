@@ -64,6 +64,8 @@ export interface Provider {
   readonly pasteRedirectUri?: string | undefined;
   /** Asked for at consent. */
   readonly scope?: string | undefined;
+  /** Asked for beside `scope` at consent, and never later, so that the answer says who signed in. */
+  readonly identityScope?: string | undefined;
   /** Sent with each refresh, where the provider wants one (AADSTS900144). */
   readonly refreshScope?: string | undefined;
   /** Asked for by an application that signs in as itself (RFC 6749, 4.4). */

@@ -239,3 +239,50 @@ describe('after the sign-in', () => {
     expect(place.upstream.connections).toBe(0);
   });
 });
+
+describe('the one who signs in', () => {
+  const bob = 'bob@example.test';
+  beforeEach(async () => {
+    await place.close();
+    const accounts = [login, bob].map((email) => ({ sub: email, email }));
+    place = await openWorkplace({ accounts });
+    const { authorizationEndpoint, tokenEndpoint } = place.provider;
+    const smtp = { host: '127.0.0.1', port: place.upstream.port, tls: 'none' };
+    const endpoints = { authorization_endpoint: authorizationEndpoint, token_endpoint: tokenEndpoint };
+    await place.configure({ providers: { gmail: { ...endpoints, scope: 'offline_access smtp', smtp } } });
+  });
+
+  const signInAs = async (who: string, file: string, ...flags: string[]) => {
+    const command = place.start(['get-token', 'gmail', file, ...flags]);
+    const url = await authorizationUrl(command);
+    expect(new URL(url).searchParams.get('scope')).toBe('openid email offline_access smtp');
+    await signIn(url, { login: who });
+    return command.finished;
+  };
+
+  test('is the one that the file is named after', async () => {
+    expect((await signInAs(login, place.tokenFile)).status).toBe(exitStatus.ok);
+  });
+
+  test('is refused with both names when it is somebody else, and nothing is written', async () => {
+    const { status, stderr } = await signInAs(bob, place.tokenFile);
+    expect(status).toBe(exitStatus.noPermission);
+    expect(stderr).toMatch(
+      /^mailbearer: bob@example\.test has signed in, and the file is for alice@example\.test/m,
+    );
+    expect(stderr).toMatch(/^hint: .*--user alice@example\.test$/m);
+    await expect(place.readToken()).rejects.toThrow('ENOENT');
+  });
+
+  test('may be somebody else where --user says so: a shared mailbox', async () => {
+    const { status, stderr } = await signInAs(bob, place.tokenFile, '--user', login);
+    expect(status).toBe(exitStatus.ok);
+    expect(stderr).toContain(`${bob} has signed in, for the mailbox ${login}.`);
+    expect(await place.readToken()).toMatchObject({ user: login });
+  });
+
+  test('is named when nothing says who it should be', async () => {
+    const { stderr } = await signInAs(bob, `${place.tokenDirectory}/office`);
+    expect(stderr).toContain(`${bob} has signed in.`);
+  });
+});

@@ -18,6 +18,7 @@ import { findSignInSettings, type SignInSettings } from '../sign-in-settings.js'
 import { signInByBrowser, signInByDevice } from '../sign-in.js';
 import { openTokenOutput, type TokenOutput } from '../token-output.js';
 import { trySignIn } from '../try-sign-in.js';
+import { checkMailbox } from '../check-mailbox.js';
 import type { Ui } from '../ui.js';
 
 export interface GetTokenOptions {
@@ -57,11 +58,17 @@ export function runGetToken(options: GetTokenOptions, ui: Ui): Promise<number> {
     const settings = findSignInSettings(context.config, { ...options, tokenFile, existing });
     const way = chooseWay(settings, options);
     const client = await completeClient(settings, options, process.env, ui, signal);
-    const scope = options.scope ?? settings.provider.scope;
+    const scope = options.scope ?? consentScope(settings.provider);
     const signedIn = await way({ client, scope, clock: context.clock }, ui, signal);
+    checkMailbox(signedIn.addresses, { user: options.user, path: output.path }, ui);
     await output.write(tokenFields(settings, client, signedIn, options, context, output));
     return conclude(output, signedIn, { context, ui, signal, verify: options.verify !== false });
   });
+}
+
+/** Who signs in is asked once; on refresh it would only bring what is not needed. */
+function consentScope({ identityScope, scope }: Provider): string | undefined {
+  return scope === undefined || identityScope === undefined ? scope : `${identityScope} ${scope}`;
 }
 
 /** The sign-in that was asked for, ready to begin once the client is known. */
