@@ -4,21 +4,14 @@
  * them less often.
  */
 
-/** Beyond so many, what they are about would have left the processor's cache before their turn. */
-const mostWaiting = 32;
-
 let waiting: (() => void)[] = [];
-const settled = Promise.resolve();
 
 /**
  * Calls `task` soon, in the order of the calls: after one more look for events that are there already, so that what
  * they give rise to goes with it. Nothing is waited for.
  */
 export function atTurnEnd(task: () => void): void {
-  const count = waiting.push(task);
-  if (count === 1) setImmediate(drainNext);
-  // Not at once: this call may come from the midst of something.
-  else if (count === mostWaiting) void settled.then(drain);
+  if (waiting.push(task) === 1) setImmediate(drainNext);
 }
 
 function drainNext(): void {
