@@ -37,7 +37,7 @@ export class Bench {
   /** @type {import('./support.js').TeardownSteps} */
   teardown;
   #quick;
-  /** @type {Map<ContenderName, Promise<Contender>>} */
+  /** @type {Map<string, Promise<Contender>>} */
   #standing = new Map();
 
   /**
@@ -93,12 +93,19 @@ export class Bench {
     return this.#quick ? Math.ceil(full / 10) : full;
   }
 
-  /** A contender that has been used before, as in a relay that runs for long. @param {ContenderName} name */
-  standing(name) {
-    const existing = this.#standing.get(name);
+  /**
+   * A contender that has been used before, as in a relay that runs for long. One process for each kind of upstream:
+   * Node compiles its writing to a socket for the sockets that it meets, and with both kinds each costs a tenth more.
+   *
+   * @param {ContenderName} name
+   * @param {Upstream} [upstream]
+   */
+  standing(name, upstream = 'plain') {
+    const key = `${name} ${upstream}`;
+    const existing = this.#standing.get(key);
     if (existing) return existing;
     const started = this.#startStanding(name);
-    this.#standing.set(name, started);
+    this.#standing.set(key, started);
     return started;
   }
 

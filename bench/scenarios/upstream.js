@@ -21,7 +21,7 @@ export function tls({ hasTls }) {
       {
         name: 'mailbearer',
         whyAbsent: () => (hasTls ? undefined : needsTls),
-        measure: async (bench) => bench.send(await bench.standing('mailbearer'), load(bench), 'tls'),
+        measure: async (bench) => bench.send(await bench.standing('mailbearer', 'tls'), load(bench), 'tls'),
       },
     ],
     figures: [
