@@ -1,6 +1,6 @@
 /**
  * The documentation held against the program: links lead somewhere, commands and options exist, examples are
- * understood, and tables say what the code says. `npm run docs` writes the tables of docs/configuration.md,
+ * understood, and tables say what the code says. `npm run docs` writes the tables of docs/config.md,
  * docs/providers.md and docs/reliability.md.
  */
 import { readdirSync, readFileSync, statSync } from 'node:fs';
@@ -13,7 +13,7 @@ import { failures } from '../src/core/errors.js';
 import { enhancedCode } from '../src/protocol/smtp/codes.js';
 import { parseToken } from '../src/tokens/format.js';
 import { faultTables } from './faults/tables.js';
-import { configurationTables } from './support/configuration-manual.js';
+import { configurationTables } from './support/config-manual.js';
 import { withTables } from './support/manual-tables.js';
 import { anchorsOf, codeOf, fencesOf, linksOf, tableRows } from './support/markdown.js';
 import { providerTables } from './support/providers-manual.js';
@@ -128,8 +128,8 @@ describe('the documentation', () => {
   });
 
   it('has a manual of the configuration that says what its schema says', async () => {
-    const path = join(root, 'docs/configuration.md');
-    const page = await withTables(read('docs/configuration.md'), path, configurationTables());
+    const path = join(root, 'docs/config.md');
+    const page = await withTables(read('docs/config.md'), path, configurationTables());
     await expect(page).toMatchFileSnapshot(path);
   });
 

@@ -1,5 +1,5 @@
 /**
- * The tables of docs/configuration.md, made from what the program goes by: the configuration's schema and the
+ * The tables of docs/config.md, made from what the program goes by: the configuration's schema and the
  * built-in providers.
  */
 import { z } from 'zod';
