@@ -1,11 +1,13 @@
 /**
  * The documentation held against the program: links lead somewhere, commands and options exist, examples are
  * understood, and tables say what the code says. `npm run docs` writes the tables of docs/config.md,
- * docs/providers.md and docs/reliability.md.
+ * docs/providers.md and docs/reliability.md, and docs/config.schema.json.
  */
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { Ajv2020 } from 'ajv/dist/2020.js';
+import { format, resolveConfig } from 'prettier';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { parseLenientJson } from '../src/config/lenient-json.js';
 import { parseConfig } from '../src/config/parse.js';
@@ -14,6 +16,7 @@ import { enhancedCode } from '../src/protocol/smtp/codes.js';
 import { parseToken } from '../src/tokens/format.js';
 import { faultTables } from './faults/tables.js';
 import { configurationTables } from './support/config-manual.js';
+import { configJsonSchema } from './support/config-schema.js';
 import { withTables } from './support/manual-tables.js';
 import { anchorsOf, codeOf, fencesOf, linksOf, tableRows } from './support/markdown.js';
 import { providerTables } from './support/providers-manual.js';
@@ -61,6 +64,22 @@ describe('the documentation', () => {
     expect(documents.flatMap(({ text }) => fencesOf(text, 'json')).length).toBeGreaterThan(1);
     expect(
       faults((text, name) => fencesOf(text, 'json').flatMap((example) => understand(example, name))),
+    ).toEqual([]);
+  });
+
+  it('has examples of the configuration that its schema for editors allows', () => {
+    const schema = JSON.parse(read('docs/config.schema.json')) as object;
+    const validate = new Ajv2020({ allErrors: true, allowUnionTypes: true }).compile(schema);
+    const complaints = (example: string): readonly string[] => {
+      const json = parseLenientJson(example);
+      if (json.kind === 'problem') return [json.problem];
+      if (validate(json.value)) return [];
+      return (validate.errors ?? []).map(({ instancePath, message }) => `${instancePath} ${message}`);
+    };
+    expect(
+      faults((text, name) =>
+        name.endsWith('token-files.md') ? [] : fencesOf(text, 'json').flatMap(complaints),
+      ),
     ).toEqual([]);
   });
 
@@ -131,6 +150,14 @@ describe('the documentation', () => {
     const path = join(root, 'docs/config.md');
     const page = await withTables(read('docs/config.md'), path, configurationTables());
     await expect(page).toMatchFileSnapshot(path);
+  });
+
+  it('has a schema for editors in its manual that says what the program goes by', async () => {
+    const path = join(root, 'docs/config.schema.json');
+    const text = JSON.stringify(configJsonSchema());
+    await expect(await format(text, { ...(await resolveConfig(path)), parser: 'json' })).toMatchFileSnapshot(
+      path,
+    );
   });
 
   it('has a manual of the providers that says what is known of them', async () => {

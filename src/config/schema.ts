@@ -218,6 +218,9 @@ function oneTrustSource({ value, issues }: z.core.ParsePayload<TrustSources>): v
 
 const rootShape = {
   ...clientShape,
+  $schema: text
+    .optional()
+    .describe('Address of config.schema.json, by which editors check and complete the file. Not read here.'),
   token_dir: oneOrMore(parseAbsolutePath)
     .optional()
     .describe(
@@ -249,7 +252,7 @@ const rootShape = {
     .describe('As in sasl-xoauth2.conf; "yes" means log level "debug".'),
 };
 
-/** The whole file. `z.toJSONSchema(configSchema, { io: 'input' })` gives the reference manual its keys. */
+/** The whole file. `z.toJSONSchema(configSchema, { io: 'input' })` gives manual, man page and docs/config.schema.json their keys. */
 export const configSchema = section(rootShape).check(oneTrustSource);
 
 export type RawConfig = z.output<typeof configSchema>;

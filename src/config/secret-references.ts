@@ -8,8 +8,10 @@ import { join } from 'node:path';
 import { AppError, describeCause } from '../core/errors.js';
 
 /** Keys whose value is a secret, at the top level and in the entries of `providers` and `accounts`. */
-const secretKeys: ReadonlySet<string> = new Set(['client_secret', 'key_passphrase']);
+export const secretKeys: ReadonlySet<string> = new Set(['client_secret', 'key_passphrase']);
 const sections = ['providers', 'accounts'] as const;
+/** Where a secret may stand instead, by the word in front of it. */
+export const secretPlaces = ['file', 'env', 'credential'] as const;
 
 /** Where Docker mounts secrets. */
 const dockerSecrets = '/run/secrets';
