@@ -3,6 +3,7 @@
  * general one. Pure; which levels an account has is resolve.ts's.
  */
 import type { ClientSettings, Config, ProviderSettings } from '../config/config.js';
+import { orDidYouMean } from '../config/nearest.js';
 import { AppError } from '../core/errors.js';
 import {
   presets,
@@ -20,9 +21,9 @@ export function resolveProvider(config: Config, name: string): Provider {
   const preset = presets.get(name);
   const entry = config.providers.get(name);
   if (preset === undefined && entry === undefined) {
-    const known = [...new Set([...presets.keys(), ...config.providers.keys()])].join(', ');
-    throw new AppError('config-invalid', `no provider is called "${name}"`, {
-      hint: `use one of ${known}, or describe "${name}" under "providers" in the configuration`,
+    const known = [...new Set([...presets.keys(), ...config.providers.keys()])];
+    throw new AppError('config-invalid', `no provider is called "${name}"${orDidYouMean(name, known)}`, {
+      hint: `use one of ${known.join(', ')}, or describe "${name}" under "providers" in the configuration`,
     });
   }
   return applySettings(preset ?? ownProvider(name, entry), entry);

@@ -2,6 +2,7 @@
  * Which account a sender's mail goes out through. Pure, and built anew whenever the accounts change. A broken
  * account keeps its senders: their mail waits for it and goes through no other.
  */
+import { orDidYouMean } from '../config/nearest.js';
 import { AppError } from '../core/errors.js';
 import type { AnyAccount } from './account.js';
 
@@ -77,8 +78,9 @@ export function describeConflict({ sender, accounts }: Conflict): AppError {
 
 /** AppError config-invalid for a `default_account` that no account answers to. */
 export function describeMissingDefault(defaultAccount: string, accounts: readonly AnyAccount[]): AppError {
-  const known = accounts.map(({ name }) => name).join(', ');
-  return new AppError('config-invalid', `default_account: there is no account "${defaultAccount}"`, {
-    hint: known === '' ? 'add its token file to token_dir' : `set it to one of ${known}`,
+  const known = accounts.map(({ name }) => name);
+  const complaint = `there is no account "${defaultAccount}"${orDidYouMean(defaultAccount, known)}`;
+  return new AppError('config-invalid', `default_account: ${complaint}`, {
+    hint: known.length === 0 ? 'add its token file to token_dir' : `set it to one of ${known.join(', ')}`,
   });
 }

@@ -11,6 +11,12 @@ export function nearest(word: string, known: Iterable<string>): string | undefin
   return best;
 }
 
+/** `; did you mean "gmail"?` to be put behind a sentence, or nothing. */
+export function orDidYouMean(word: string, known: Iterable<string>): string {
+  const meant = nearest(word, known);
+  return meant === undefined ? '' : `; did you mean "${meant}"?`;
+}
+
 /** Letters to add, drop, replace or swap with a neighbour: the restricted Damerau-Levenshtein distance. */
 function distance(a: string, b: string): number {
   const rows: number[][] = [Array.from({ length: b.length + 1 }, (_, j) => j)];

@@ -7,7 +7,7 @@ import type { LogLevel } from '../core/logger.js';
 import { type Pace, presets } from '../providers/index.js';
 import type { AccountSettings, ClientSettings, Config, GrantSettings, ProviderSettings } from './config.js';
 import type { RelayLimits } from './limits.js';
-import { nearest } from './nearest.js';
+import { orDidYouMean } from './nearest.js';
 import { checkShape, type Path, type RawAccount, type RawConfig, type RawProvider } from './schema.js';
 import { isAddress } from './values.js';
 
@@ -27,9 +27,8 @@ export function parseConfig(json: unknown, source: string | undefined): Loaded {
   const spanning = [...unknownProviders(value), ...sharedSenders(value)];
   if (spanning.length > 0) throw invalid(source, spanning);
   const warnings = unknown.map(({ path, key, known }) => {
-    const meant = nearest(key, known);
-    const suggestion = meant === undefined ? '' : `; did you mean "${meant}"?`;
-    return prefixed(source, `${formatPath([...path, key])}: unknown key, ignored${suggestion}`);
+    const complaint = `${formatPath([...path, key])}: unknown key, ignored${orDidYouMean(key, known)}`;
+    return prefixed(source, complaint);
   });
   return { config: toConfig(value, source), warnings };
 }
@@ -40,7 +39,7 @@ function unknownProviders(raw: RawConfig): Problem[] {
   const known = [...new Set([...presets.keys(), ...Object.keys(raw.providers)])];
   return Object.entries(raw.accounts).flatMap(([name, { provider }]) => {
     if (provider === undefined || known.includes(provider)) return [];
-    const problem = `no provider is called "${provider}"; known are ${known.join(', ')}`;
+    const problem = `no provider is called "${provider}"; known are ${known.join(', ')}${orDidYouMean(provider, known)}`;
     return [{ path: ['accounts', name, 'provider'], problem }];
   });
 }

@@ -32,7 +32,7 @@ describe('a provider by name', () => {
     expect(() => resolveProvider(configOf({ providers: { corp: {} } }), 'gmial')).toThrow(
       expect.objectContaining({
         code: 'config-invalid',
-        message: 'no provider is called "gmial"',
+        message: 'no provider is called "gmial"; did you mean "gmail"?',
         hint: expect.stringMatching(/gmail, outlook, .*hve, .*, corp/),
       }),
     );

@@ -84,6 +84,8 @@ describe('the default account', () => {
     expect(error.code).toBe('config-invalid');
     expect(error.message).toContain('nobody@a.example');
     expect(error.hint).toContain('ann@a.example, bob@b.example');
+    const close = ann.name.slice(1);
+    expect(describeMissingDefault(close, [ann, bob]).message).toContain(`did you mean "${ann.name}"?`);
     expect(describeMissingDefault('nobody@a.example', []).hint).toContain('token_dir');
   });
 

@@ -152,7 +152,9 @@ describe('a provider', () => {
   test('that nobody knows is refused, and the known ones are named', async () => {
     const { status, stderr } = await place.run(['get-token', 'gmial', place.tokenFile]);
     expect(status).toBe(exitStatus.config);
-    expect(stderr).toMatch(/no provider is called "gmial"\nhint: use one of gmail, outlook/);
+    expect(stderr).toMatch(
+      /no provider is called "gmial"; did you mean "gmail"\?\nhint: use one of gmail, outlook/,
+    );
   });
 
   test('without the endpoint that is needed is refused, and the key is named', async () => {

@@ -120,7 +120,9 @@ describe('test-config fails with the reason, the words of the original and statu
   test('when the default account is none', async () => {
     await writeToken('a@gmail.com', { refresh_token: 'R' });
     const stderr = await failure({ client_id: 'id', default_account: 'b@gmail.com' });
-    expect(stderr).toMatch(/no account "b@gmail\.com"\nhint: set it to one of a@gmail\.com/);
+    expect(stderr).toMatch(
+      /no account "b@gmail\.com"; did you mean "a@gmail\.com"\?\nhint: set it to one of a@gmail\.com/,
+    );
   });
 });
 

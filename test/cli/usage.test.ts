@@ -42,6 +42,10 @@ describe('what is asked for goes to standard output and ends with 0', () => {
 describe('wrong usage ends with 64, says why and where the help is, and writes no data', () => {
   test.each([
     [['frob'], "unknown command 'frob'", 'mailbearer --help'],
+    [['refesh'], 'Did you mean refresh?', 'mailbearer --help'],
+    [['serv', '--log-level', 'info'], 'Did you mean serve?', 'mailbearer --help'],
+    [['status', '--jsno'], 'Did you mean --json?', 'mailbearer status --help'],
+    [['--config-flie', 'x', 'status'], 'Did you mean --config-file?', 'mailbearer --help'],
     [['--frob'], "unknown option '--frob'", 'mailbearer --help'],
     [['get-token'], "missing required argument 'provider'", 'mailbearer get-token --help'],
     [['get-token', 'gmail', 'a', 'b'], 'too many arguments', 'mailbearer get-token --help'],

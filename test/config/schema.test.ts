@@ -87,7 +87,7 @@ describe('an error in one entry', () => {
     ['text', 'expected an object'],
     [
       { accounts: { x: { provider: 'gmial' } } },
-      'accounts.x.provider: no provider is called "gmial"; known are gmail, outlook, outlook-personal, hve, outlook-usgov, outlook-china, fastmail',
+      'accounts.x.provider: no provider is called "gmial"; known are gmail, outlook, outlook-personal, hve, outlook-usgov, outlook-china, fastmail; did you mean "gmail"?',
     ],
   ])('of %j names the path', (json, expected) => {
     expect(message(json)).toBe(expected);
