@@ -1,7 +1,7 @@
 /**
  * The documentation held against the program: links lead somewhere, commands and options exist, examples are
  * understood, and tables say what the code says. `npm run docs` writes the tables of docs/config.md,
- * docs/providers.md and docs/reliability.md, and docs/config.schema.json.
+ * docs/errors.md, docs/providers.md and docs/reliability.md, and docs/config.schema.json.
  */
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
@@ -11,12 +11,12 @@ import { format, resolveConfig } from 'prettier';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { parseLenientJson } from '../src/config/lenient-json.js';
 import { parseConfig } from '../src/config/parse.js';
-import { failures } from '../src/core/errors.js';
-import { enhancedCode } from '../src/protocol/smtp/codes.js';
+import { documentationOf, type FailureCode, failures } from '../src/core/failures.js';
 import { parseToken } from '../src/tokens/format.js';
 import { faultTables } from './faults/tables.js';
 import { configurationTables } from './support/config-manual.js';
 import { configJsonSchema } from './support/config-schema.js';
+import { errorTables } from './support/errors-manual.js';
 import { withTables } from './support/manual-tables.js';
 import { anchorsOf, codeOf, fencesOf, linksOf, tableRows } from './support/markdown.js';
 import { providerTables } from './support/providers-manual.js';
@@ -92,18 +92,18 @@ describe('the documentation', () => {
     ]);
   });
 
-  it('has a row for each failure, with its exit status, its reply and what it means', () => {
-    const rows = tableRows(read('docs/troubleshooting.md'), 'code').map(([code, ...cells]) => [
-      code?.replaceAll('`', ''),
-      ...cells.slice(0, 3),
-    ]);
-    const known = Object.entries(failures).map(([code, { exitStatus, reply, summary }]) => [
-      code,
-      String(exitStatus),
-      `${reply.code} ${enhancedCode(reply.code, reply.detail)}`,
-      summary,
-    ]);
-    expect(rows).toEqual(known);
+  it('has a manual of errors that says what the program does', async () => {
+    const path = join(root, 'docs/errors.md');
+    const page = await withTables(read('docs/errors.md'), path, errorTables());
+    await expect(page).toMatchFileSnapshot(path);
+  });
+
+  it('has a heading for each failure where the program says that it is', () => {
+    const missing = (code: string) => {
+      const [path = '', anchor = ''] = documentationOf(code as FailureCode).split('#');
+      return !anchorsOf(read(path)).has(anchor);
+    };
+    expect(Object.keys(failures).filter(missing)).toEqual([]);
   });
 
   it('quotes lines of the log that the program can write', () => {

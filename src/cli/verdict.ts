@@ -3,6 +3,7 @@
  * one object there instead. A fault of ours is no verdict on anything, and is passed on.
  */
 import { AppError, exitStatus } from '../core/errors.js';
+import { documentationOf } from '../core/failures.js';
 import type { Ui } from './ui.js';
 
 /** What a script may want to know beside `ok`; names as in the configuration and in token files. */
@@ -35,7 +36,7 @@ export async function failed(
 }
 
 export function describe({ code, failure, message, hint }: AppError): Facts {
-  return { code, remedy: failure.remedy, message, hint };
+  return { code, remedy: failure.remedy, message, hint, docs: documentationOf(code) };
 }
 
 function asJson(value: Facts): string {

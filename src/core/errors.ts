@@ -1,103 +1,11 @@
 /**
- * Every way to fail, in one table: what mends it, which exit status a command ends with, which SMTP reply the
- * relay gives, and a sentence that may be shown to a peer. The command line, the relay, the logs and the docs
- * all read this table; no other file decides on an exit status or on a reply code for a failure of ours.
+ * A failure as it is thrown: its code, which stands in failures.ts's table, with the facts of this one. What comes from
+ * elsewhere is made one here, or put into words.
  */
-
 import { inspect } from 'node:util';
+import { type Failure, type FailureCode, failures } from './failures.js';
 
-/** What mends a failure: waiting, a new sign-in, a change by the administrator, or a report to us. */
-export type Remedy = 'retry' | 'reauthorize' | 'fix-config' | 'report-bug';
-
-/** Exit statuses, as sysexits.h names them; scripts and systemd units may rely on them. */
-export const exitStatus = {
-  ok: 0,
-  failed: 1,
-  usage: 64,
-  unavailable: 69,
-  software: 70,
-  cantCreate: 73,
-  tempFail: 75,
-  noPermission: 77,
-  config: 78,
-} as const;
-
-export interface Failure {
-  readonly remedy: Remedy;
-  readonly exitStatus: number;
-  /** Reply code and the detail of its enhanced code; the class digit is derived from the code (RFC 3463, 2). */
-  readonly reply: { readonly code: number; readonly detail: string };
-  /** One clause, safe to show to a peer: no path, no other account, no words of the provider. */
-  readonly summary: string;
-}
-
-function failure(remedy: Remedy, exit: number, code: number, detail: string, summary: string): Failure {
-  return { remedy, exitStatus: exit, reply: { code, detail }, summary };
-}
-
-const { cantCreate, config, noPermission, software, tempFail, unavailable, usage } = exitStatus;
-
-export const failures = {
-  usage: failure('fix-config', usage, 451, '3.5', 'the command was called wrongly'),
-
-  'config-unreadable': failure('fix-config', config, 451, '3.5', 'the configuration cannot be read'),
-  'config-invalid': failure('fix-config', config, 451, '3.5', 'the configuration is wrong'),
-  'account-unknown': failure('fix-config', config, 450, '7.1', 'no account is configured for the sender'),
-  'account-incomplete': failure('fix-config', config, 454, '7.0', 'the account lacks a setting'),
-  'no-accounts': failure('fix-config', config, 451, '3.5', 'no account is usable'),
-
-  'token-missing': failure('reauthorize', noPermission, 454, '7.0', 'the token file is missing'),
-  'token-unreadable': failure('fix-config', noPermission, 454, '7.0', 'the token file cannot be read'),
-  'token-invalid': failure('reauthorize', config, 454, '7.0', 'the token file is damaged'),
-  'token-unwritable': failure('fix-config', cantCreate, 454, '7.0', 'a new token could not be written'),
-  'token-exists': failure('fix-config', cantCreate, 454, '7.0', 'the token file exists already'),
-  'token-locked': failure('retry', tempFail, 454, '7.0', 'the token is being refreshed elsewhere'),
-
-  'refresh-transient': failure('retry', tempFail, 454, '7.0', 'the token endpoint gives no token now'),
-  'grant-dead': failure(
-    'reauthorize',
-    noPermission,
-    454,
-    '7.0',
-    'the sign-in has ended and must be repeated',
-  ),
-  'client-rejected': failure(
-    'fix-config',
-    config,
-    454,
-    '7.0',
-    'the token endpoint refuses the client settings',
-  ),
-  'login-denied': failure('reauthorize', noPermission, 454, '7.0', 'the sign-in was not completed'),
-
-  'account-busy': failure('retry', tempFail, 450, '3.2', 'the account has as much mail under way as it may'),
-
-  'upstream-unreachable': failure('retry', unavailable, 451, '4.1', 'the upstream server cannot be reached'),
-  'upstream-timeout': failure('retry', tempFail, 451, '4.2', 'the upstream server did not answer in time'),
-  'upstream-lost': failure('retry', tempFail, 451, '4.2', 'the upstream server closed the connection'),
-  'upstream-tls': failure(
-    'fix-config',
-    unavailable,
-    451,
-    '4.0',
-    'no verified TLS connection to the upstream server',
-  ),
-  'upstream-protocol': failure('retry', unavailable, 451, '4.0', 'the upstream server broke the protocol'),
-  'upstream-refused': failure('retry', tempFail, 451, '4.0', 'the upstream server takes no mail now'),
-  'upstream-mechanism': failure(
-    'fix-config',
-    config,
-    454,
-    '7.0',
-    'the upstream server offers no OAuth mechanism',
-  ),
-  'upstream-auth': failure('retry', noPermission, 454, '7.0', 'the upstream server refused the access token'),
-
-  'listen-failed': failure('fix-config', unavailable, 451, '3.0', 'the relay cannot listen'),
-  internal: failure('report-bug', software, 451, '3.0', 'internal error'),
-} as const satisfies Record<string, Failure>;
-
-export type FailureCode = keyof typeof failures;
+export { exitStatus, type Failure, type FailureCode, failures, type Remedy } from './failures.js';
 
 /** A failure with its facts: `message` is for the log and the terminal, `publicDetail` may reach a peer. */
 export class AppError extends Error {

@@ -59,6 +59,23 @@ describe('refresh', () => {
     ]);
   });
 
+  test('--json names the place in the documentation, and so do status and doctor', async () => {
+    await place.write('a@corp.example', {});
+    const error_description = 'AADSTS700082: The refresh token has expired due to inactivity.';
+    place.endpoint.script({ status: 400, body: { error: 'invalid_grant', error_description } });
+    const refreshed = await place.run('refresh', '--json');
+    expect(JSON.parse(refreshed.stdout)).toMatchObject([
+      { ok: false, error: { code: 'grant-dead', docs: 'docs/errors.md#grant-dead' } },
+    ]);
+    const examined = await place.run('doctor', '--json');
+    expect(JSON.parse(examined.stdout)).toContainEqual(
+      expect.objectContaining({ check: 'refresh', outcome: 'fail', docs: 'docs/errors.md#grant-dead' }),
+    );
+    await place.write('a@corp.example', { refresh_token: '' });
+    const shown = await place.run('status', '--json');
+    expect(JSON.parse(shown.stdout)).toMatchObject([{ docs: 'docs/errors.md#token-invalid' }]);
+  });
+
   test('without an account says how to make one', async () => {
     const { status, stderr } = await place.run('refresh');
     expect(status).toBe(exitStatus.config);

@@ -67,6 +67,7 @@ describe('status', () => {
         next_refresh: time,
         problem: null,
         hint: null,
+        docs: null,
       },
     ]);
   });

@@ -6,7 +6,7 @@ import { isBroken } from '../../accounts/account.js';
 import { exitStatus } from '../../core/errors.js';
 import type { Found } from '../../refresh/census.js';
 import { openContext } from '../context.js';
-import type { Machine, MachineCheck, Verdict } from '../doctor/check.js';
+import { fail, failWith, type Machine, type MachineCheck, type Verdict } from '../doctor/check.js';
 import { accountChecks, machineChecks, surroundingChecks } from '../doctor/checks.js';
 import { allAccounts, findAccount } from '../find-account.js';
 import { untilInterrupted } from '../interrupt.js';
@@ -66,9 +66,7 @@ async function* examineAccount(found: Found, machine: Machine): AsyncGenerator<L
     yield {
       check: 'account',
       account: account.name,
-      outcome: 'fail',
-      message: problem?.message ?? 'cannot be used',
-      hint: problem?.hint,
+      ...(problem === undefined ? fail('cannot be used') : failWith(problem)),
     };
     return;
   }
@@ -86,6 +84,6 @@ async function print({ account, check, hint, message, outcome }: Line, ui: Ui): 
   if (hint !== undefined) await ui.data(`    → ${hint}`);
 }
 
-function asJson({ account, check, hint, message, outcome }: Line): object {
-  return { check, account: account ?? null, outcome, message, hint: hint ?? null };
+function asJson({ account, check, docs, hint, message, outcome }: Line): object {
+  return { check, account: account ?? null, outcome, message, hint: hint ?? null, docs: docs ?? null };
 }

@@ -6,6 +6,7 @@ import { isBroken, problemOf } from '../../accounts/account.js';
 import { sleep } from '../../core/clock.js';
 import { formatDuration } from '../../core/duration.js';
 import { exitStatus } from '../../core/errors.js';
+import { documentationOf } from '../../core/failures.js';
 import type { Found } from '../../refresh/census.js';
 import { holdToken, policyOf } from '../../refresh/held-token.js';
 import { noRefreshToken } from '../../refresh/failure.js';
@@ -38,6 +39,8 @@ interface Standing {
   /** What is wrong, and what mends it. An account that is kept fresh may still lack what it takes to send mail. */
   readonly problem: string | null;
   readonly hint: string | null;
+  /** Where the documentation says more of it. */
+  readonly docs: string | null;
 }
 
 const watchEveryMs = 2_000;
@@ -90,8 +93,9 @@ function standingOf(found: Found, now: number): Standing {
   };
 }
 
-function wordsOf(problem: ReturnType<typeof problemOf>): Pick<Standing, 'problem' | 'hint'> {
-  return { problem: problem?.message ?? null, hint: problem?.hint ?? null };
+function wordsOf(problem: ReturnType<typeof problemOf>): Pick<Standing, 'problem' | 'hint' | 'docs'> {
+  if (problem === undefined) return { problem: null, hint: null, docs: null };
+  return { problem: problem.message, hint: problem.hint ?? null, docs: documentationOf(problem.code) };
 }
 
 async function show(

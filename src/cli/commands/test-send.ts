@@ -89,6 +89,6 @@ async function report(
 }
 
 function hintFor(code: number | undefined, direct: boolean | undefined): string {
-  if (code !== undefined) return 'the words are the server’s: see docs/troubleshooting.md';
+  if (code !== undefined) return 'the words are the server’s: see docs/errors.md#what-smtp-servers-say';
   return direct === true ? 'mailbearer doctor looks at each step' : 'does serve run? mailbearer doctor';
 }

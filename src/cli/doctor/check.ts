@@ -1,5 +1,7 @@
 /** What doctor looks at: checks in order, each of which sees to one thing and says how it stands. */
 import type { Account } from '../../accounts/account.js';
+import type { AppError } from '../../core/errors.js';
+import { documentationOf } from '../../core/failures.js';
 import type { Found } from '../../refresh/census.js';
 import type { Context } from '../context.js';
 import type { Ui } from '../ui.js';
@@ -11,6 +13,8 @@ export interface Verdict {
   readonly message: string;
   /** What mends it, as a sentence or a command. */
   readonly hint?: string | undefined;
+  /** Where the documentation says more of it. */
+  readonly docs?: string | undefined;
 }
 
 export interface Machine extends Context {
@@ -42,4 +46,9 @@ export interface AccountCheck {
 
 export const pass = (message: string): Verdict => ({ outcome: 'pass', message });
 export const fail = (message: string, hint?: string): Verdict => ({ outcome: 'fail', message, hint });
+/** What was thrown, with other advice than its own where some is known. */
+export function failWith(error: AppError, advice?: string): Verdict {
+  const { code, hint, message } = error;
+  return { outcome: 'fail', message, hint: advice ?? hint, docs: documentationOf(code) };
+}
 export const skip = (message: string): Verdict => ({ outcome: 'skip', message });

@@ -3,7 +3,7 @@
  * tenant gave it. Many are opaque, Google's and those of personal Microsoft accounts among them.
  */
 import { toAppError } from '../../core/errors.js';
-import { type AccountCheck, fail, pass, skip } from './check.js';
+import { type AccountCheck, fail, failWith, pass, skip } from './check.js';
 
 /** Microsoft's words for sending by SMTP, delegated and as an application. */
 const mailRights = ['SMTP.Send', 'SMTP.SendAsApp'];
@@ -22,8 +22,7 @@ export const claimsCheck: AccountCheck = {
       if (claims === undefined) return skip('it is opaque: only the server can read it');
       return judgeClaims(claims, account.client.clientId);
     } catch (error) {
-      const { hint, message } = toAppError(error);
-      return fail(message, hint);
+      return failWith(toAppError(error));
     }
   },
 };

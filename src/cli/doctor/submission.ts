@@ -5,15 +5,12 @@ import { type AppError, toAppError } from '../../core/errors.js';
 import { ehloName } from '../../relay/login.js';
 import { probeSubmission } from '../../relay/probe.js';
 import { adviceForRefusal } from '../../relay/refusal-advice.js';
-import { type AccountCheck, fail, pass, skip } from './check.js';
+import { type AccountCheck, failWith, pass, skip } from './check.js';
 
 export const submissionCheck: AccountCheck = {
   name: 'SMTP sign-in',
   async run({ account, found, machine: { clock, signal } }) {
-    if (!canSubmit(account)) {
-      const { hint, message } = account.submission as AppError;
-      return fail(message, hint);
-    }
+    if (!canSubmit(account)) return failWith(account.submission as AppError);
     const { smtp, user } = account.submission;
     try {
       const { accessToken, expiresAt } = await found.store.read();
@@ -23,8 +20,8 @@ export const submissionCheck: AccountCheck = {
       return pass(`${smtp.host}:${smtp.port} takes ${user}'s token`);
     } catch (error) {
       signal.throwIfAborted();
-      const { hint, message } = toAppError(error);
-      return fail(message, adviceForRefusal(message) ?? hint);
+      const failure = toAppError(error);
+      return failWith(failure, adviceForRefusal(failure.message));
     }
   },
 };
