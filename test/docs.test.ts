@@ -1,7 +1,7 @@
 /**
  * The documentation held against the program: links lead somewhere, commands and options exist, examples are
  * understood, and tables say what the code says. `npm run docs` writes the tables of docs/config.md,
- * docs/errors.md, docs/providers.md and docs/reliability.md, and docs/config.schema.json.
+ * docs/errors.md, docs/providers.md and docs/reliability.md, docs/config.schema.json, and man/.
  */
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
@@ -17,6 +17,7 @@ import { faultTables } from './faults/tables.js';
 import { configurationTables } from './support/config-manual.js';
 import { configJsonSchema } from './support/config-schema.js';
 import { errorTables } from './support/errors-manual.js';
+import { commandPage, configurationPage } from './support/man-pages.js';
 import { withTables } from './support/manual-tables.js';
 import { anchorsOf, codeOf, fencesOf, linksOf, tableRows } from './support/markdown.js';
 import { providerTables } from './support/providers-manual.js';
@@ -158,6 +159,18 @@ describe('the documentation', () => {
     await expect(await format(text, { ...(await resolveConfig(path)), parser: 'json' })).toMatchFileSnapshot(
       path,
     );
+  });
+
+  it('has manual pages that say what the program and its schema say', async () => {
+    await expect(commandPage()).toMatchFileSnapshot(join(root, 'man/mailbearer.1'));
+    const configuration = configurationPage(read('docs/config.md'));
+    await expect(configuration).toMatchFileSnapshot(join(root, 'man/mailbearer.conf.5'));
+  });
+
+  it('has manual pages that are installed', () => {
+    const { files, man } = JSON.parse(read('package.json')) as Record<'files' | 'man', string[]>;
+    expect(man).toEqual(readdirSync(join(root, 'man')).map((name) => `./man/${name}`));
+    expect(files).toContain('man');
   });
 
   it('has a manual of the providers that says what is known of them', async () => {

@@ -1,4 +1,7 @@
-/** The prose of `--help`: examples, exit statuses, environment. Plain text, one export for each help page. */
+/**
+ * The prose of `--help` and of the manual page mailbearer(1): examples, exit statuses, environment. Plain text: blocks
+ * with an empty line between; a block that begins with a title and a colon is a list.
+ */
 import { exitStatus } from '../core/errors.js';
 
 const statusMeanings: Readonly<Record<keyof typeof exitStatus, string>> = {
@@ -40,7 +43,7 @@ ${statusLines.join('\n')}
   130  interrupted
 `;
 
-export const getTokenHelp = `
+const getTokenHelp = `
 PROVIDER is gmail, outlook, or an entry of "providers" in the configuration.
 FILE is where the token goes; - or none writes it to standard output.
 Then the SMTP server is asked whether it takes the token: no mail is sent. When it refuses, the file stays,
@@ -58,7 +61,7 @@ Examples:
   $ mailbearer get-token gmail /etc/tokens/me@gmail.com --overwrite-existing-token
 `;
 
-export const testConfigHelp = `
+const testConfigHelp = `
 Prints "Config check passed." and exits with 0, or the reason and "Config check failed." and exits with 1.
 A token file that is missing or damaged is only a warning: the configuration is not to blame.
 
@@ -67,7 +70,7 @@ Examples:
   $ mailbearer test-config --config-file ./config.json --json
 `;
 
-export const testTokenRefreshHelp = `
+const testTokenRefreshHelp = `
 Really refreshes the token and writes the new one back, under the same lock as serve.
 Prints "Config check passed." and "Token refresh succeeded." and exits with 0, or the cause and
 "Token refresh failed." and exits with 1.
@@ -77,7 +80,7 @@ Examples:
   $ mailbearer test-token-refresh --config-file ./config.json --json /etc/tokens/me@gmail.com
 `;
 
-export const tokenHelp = `
+const tokenHelp = `
 ACCOUNT is the account's name, its file's name, its login name, one of its senders, or the token file.
 Standard output holds the token and nothing else. It is refreshed first when that is due, and written back.
 When refreshing fails and the old token still lives, that one is printed, with a warning.
@@ -88,7 +91,7 @@ Examples:
   $ curl --user me@gmail.com --oauth2-bearer "$(mailbearer token me@gmail.com)" imaps://imap.gmail.com/
 `;
 
-export const statusHelp = `
+const statusHelp = `
 Reads the configuration and the token files, and asks no server. An account is fresh, due (to be refreshed
 now, which a running serve does by itself), expired, or broken. Exits with 1 when one is expired or needs
 a person, whose next command it names.
@@ -99,7 +102,7 @@ Examples:
   $ mailbearer status --watch
 `;
 
-export const refreshHelp = `
+const refreshHelp = `
 Refreshes whatever life the tokens have left, under the same lock as serve, and writes the new ones back.
 Exits with 0 when all were refreshed, else with the status of the first that failed; the others go on.
 
@@ -108,7 +111,7 @@ Examples:
   $ mailbearer refresh me@gmail.com --json
 `;
 
-export const revokeHelp = `
+const revokeHelp = `
 Asks the provider to end the sign-in (RFC 7009), so that neither this file nor a copy of it is worth anything,
 and then removes the file. Microsoft has no such request: the answer says where to end it by hand.
 
@@ -117,7 +120,7 @@ Examples:
   $ mailbearer revoke /etc/tokens/me@gmail.com --yes
 `;
 
-export const doctorHelp = `
+const doctorHelp = `
 Looks, in this order, at the configuration, the rights of files with secrets, and for each account at its
 token endpoint (DNS, proxy, TLS, the clock), a refresh, what the token says of itself, and the sign-in at its
 SMTP server; then at the relay and at Postfix. It refreshes tokens and sends no mail.
@@ -128,7 +131,7 @@ Examples:
   $ mailbearer doctor me@gmail.com --json
 `;
 
-export const testSendHelp = `
+const testSendHelp = `
 Composes a message and sends it through the relay, as Postfix would; with --direct straight to the provider,
 which tells a fault of the relay from one of the account. The dialogue is shown, tokens are not.
 Exits with 0 when everyone got it, 1 when something was refused, 75 when it was deferred, 69 without a server.
@@ -138,17 +141,32 @@ Examples:
   $ mailbearer test-send --from me@gmail.com --to you@example.org --direct
 `;
 
-export const completionHelp = `
+const completionHelp = `
 Examples:
   $ mailbearer completion bash | sudo tee /usr/share/bash-completion/completions/mailbearer
   $ mailbearer completion zsh > ~/.zfunc/_mailbearer
   $ mailbearer completion fish > ~/.config/fish/completions/mailbearer.fish
 `;
 
-export const serveHelp = `
+const serveHelp = `
 Runs until SIGTERM or SIGINT, then finishes the messages in flight and exits with 0.
 
 Examples:
   $ mailbearer serve
   $ mailbearer serve --config-file ./config.json --log-level debug
 `;
+
+/** By the name of the command; the manual page is made of them, too. */
+export const commandHelp: Readonly<Record<string, string>> = {
+  'get-token': getTokenHelp,
+  'test-config': testConfigHelp,
+  'test-token-refresh': testTokenRefreshHelp,
+  token: tokenHelp,
+  status: statusHelp,
+  refresh: refreshHelp,
+  revoke: revokeHelp,
+  doctor: doctorHelp,
+  'test-send': testSendHelp,
+  completion: completionHelp,
+  serve: serveHelp,
+};

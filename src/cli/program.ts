@@ -10,20 +10,7 @@ import { completionFor, type Shell, shells } from './completion.js';
 import { microsoftClouds } from '../providers/index.js';
 import type { GetTokenOptions } from './commands/get-token.js';
 import type { TestSendOptions } from './commands/test-send.js';
-import {
-  completionHelp,
-  doctorHelp,
-  getTokenHelp,
-  mainHelp,
-  refreshHelp,
-  revokeHelp,
-  serveHelp,
-  statusHelp,
-  testConfigHelp,
-  testSendHelp,
-  testTokenRefreshHelp,
-  tokenHelp,
-} from './help.js';
+import { commandHelp, mainHelp } from './help.js';
 import type { Ui } from './ui.js';
 
 const logLevels: readonly LogLevel[] = ['trace', 'debug', 'info', 'warn', 'error', 'silent'];
@@ -53,8 +40,15 @@ export async function runProgram(argv: readonly string[], ui: Ui): Promise<numbe
   return status;
 }
 
-/** `write` takes help and version, `finish` the exit status of the command that ran. */
-function createProgram(ui: Ui, write: (text: string) => void, finish: (status: number) => void): Command {
+/**
+ * The program with its commands, to be run or to be described. `write` takes help and version, `finish` the exit status
+ * of the command that ran.
+ */
+export function createProgram(
+  ui: Ui,
+  write: (text: string) => void,
+  finish: (status: number) => void,
+): Command {
   const complain = (hint: string) => (text: string) => ui.fail(text.trimEnd().replace(/^error: /, ''), hint);
   const program = new Command('mailbearer')
     .description('Keeps OAuth 2.0 tokens fresh beside Postfix, and submits mail with them.')
@@ -70,14 +64,14 @@ function createProgram(ui: Ui, write: (text: string) => void, finish: (status: n
     })
     .exitOverride();
   const globals = () => program.opts<GlobalOptions>();
-  const subcommand = (name: string, description: string, help: string) =>
+  const subcommand = (name: string, description: string) =>
     program
       .command(name)
       .description(description)
-      .addHelpText('after', help)
+      .addHelpText('after', commandHelp[name] ?? '')
       .configureOutput({ outputError: complain(`mailbearer ${name} --help lists the options`) });
 
-  subcommand('get-token', 'sign in and write a token file', getTokenHelp)
+  subcommand('get-token', 'sign in and write a token file')
     .argument('<provider>', 'gmail, outlook, or a provider of your own')
     .argument('[file]', 'token file; - or none: standard output')
     .option('--client-id <id>', 'OAuth client ID')
@@ -116,14 +110,14 @@ function createProgram(ui: Ui, write: (text: string) => void, finish: (status: n
       },
     );
 
-  subcommand('test-config', 'check the configuration and the accounts', testConfigHelp)
+  subcommand('test-config', 'check the configuration and the accounts')
     .option('--json', 'print the result as JSON')
     .action(async (options: { json?: true }) => {
       const { runTestConfig } = await import('./commands/test-config.js');
       finish(await runTestConfig({ ...globals(), ...options }, ui));
     });
 
-  subcommand('test-token-refresh', 'refresh a token once, and write it back', testTokenRefreshHelp)
+  subcommand('test-token-refresh', 'refresh a token once, and write it back')
     .argument('<file>', 'token file')
     .option('--json', 'print the result as JSON')
     .action(async (file: string, options: { json?: true }) => {
@@ -131,7 +125,7 @@ function createProgram(ui: Ui, write: (text: string) => void, finish: (status: n
       finish(await runTestTokenRefresh({ ...globals(), ...options, file }, ui));
     });
 
-  subcommand('token', 'print an access token, refreshed if need be', tokenHelp)
+  subcommand('token', 'print an access token, refreshed if need be')
     .argument('<account>', 'name or address of the account, or its token file')
     .addOption(
       new Option('--sasl <mechanism>', 'print the initial response of this mechanism instead').choices([
@@ -144,7 +138,7 @@ function createProgram(ui: Ui, write: (text: string) => void, finish: (status: n
       finish(await runToken({ ...globals(), ...options, account }, ui));
     });
 
-  subcommand('status', 'show how the accounts stand', statusHelp)
+  subcommand('status', 'show how the accounts stand')
     .argument('[accounts...]', 'names, addresses or token files; none: all')
     .option('--json', 'print it as JSON')
     .option('--watch', 'go on showing it, until interrupted')
@@ -153,7 +147,7 @@ function createProgram(ui: Ui, write: (text: string) => void, finish: (status: n
       finish(await runStatus({ ...globals(), ...options, accounts }, ui));
     });
 
-  subcommand('refresh', 'refresh tokens now, and write them', refreshHelp)
+  subcommand('refresh', 'refresh tokens now, and write them')
     .argument('[accounts...]', 'names, addresses or token files; none: all')
     .option('--json', 'print the results as JSON')
     .action(async (accounts: string[], options: { json?: true }) => {
@@ -161,7 +155,7 @@ function createProgram(ui: Ui, write: (text: string) => void, finish: (status: n
       finish(await runRefresh({ ...globals(), ...options, accounts }, ui));
     });
 
-  subcommand('revoke', 'end a sign-in at the provider, and remove its file', revokeHelp)
+  subcommand('revoke', 'end a sign-in at the provider, and remove its file')
     .argument('<account>', 'name or address of the account, or its token file')
     .option('--yes', 'do not ask')
     .action(async (account: string, options: { yes?: true }) => {
@@ -169,7 +163,7 @@ function createProgram(ui: Ui, write: (text: string) => void, finish: (status: n
       finish(await runRevoke({ ...globals(), ...options, account }, ui));
     });
 
-  subcommand('doctor', 'look at everything, and say what mends what is wrong', doctorHelp)
+  subcommand('doctor', 'look at everything, and say what mends what is wrong')
     .argument('[accounts...]', 'names, addresses or token files; none: all')
     .option('--fix', 'take the rights of others from files with secrets')
     .option('--json', 'print the findings as JSON')
@@ -178,7 +172,7 @@ function createProgram(ui: Ui, write: (text: string) => void, finish: (status: n
       finish(await runDoctor({ ...globals(), ...options, accounts }, ui));
     });
 
-  subcommand('test-send', 'send a real message, and show the dialogue', testSendHelp)
+  subcommand('test-send', 'send a real message, and show the dialogue')
     .requiredOption('--from <address>', 'sender')
     .requiredOption('--to <address...>', 'recipients')
     .option('--subject <subject>', 'subject')
@@ -189,7 +183,7 @@ function createProgram(ui: Ui, write: (text: string) => void, finish: (status: n
       finish(await runTestSend({ ...globals(), ...options }, ui));
     });
 
-  subcommand('serve', 'keep the tokens fresh and relay mail', serveHelp)
+  subcommand('serve', 'keep the tokens fresh and relay mail')
     .addOption(new Option('--log-level <level>', 'how much to log').choices(logLevels))
     .addOption(
       new Option('--log-format <format>', 'how to log; auto: human on a terminal, JSON otherwise')
@@ -201,7 +195,7 @@ function createProgram(ui: Ui, write: (text: string) => void, finish: (status: n
       finish(await runServe({ ...globals(), ...options }));
     });
 
-  subcommand('completion', 'print the completion of a shell', completionHelp)
+  subcommand('completion', 'print the completion of a shell')
     .addArgument(new Argument('<shell>', 'which').choices(shells))
     .action(async (shell: Shell) => {
       await ui.data(completionFor(shell, program).trimEnd());

@@ -1,6 +1,6 @@
 /**
- * The tables of docs/config.md, made from what the program goes by: the configuration's schema and the
- * built-in providers.
+ * The tables of docs/config.md, and the keys of mailbearer.conf(5), made from what the program goes by: the
+ * configuration's schema and the built-in providers.
  */
 import { z } from 'zod';
 import { configSchema } from '../../src/config/schema.js';
@@ -17,25 +17,33 @@ interface Schema {
   readonly additionalProperties?: Schema;
 }
 
+/** A key, and what it means in Markdown. */
+export type Key = readonly [name: string, meaning: string];
+
 export function configurationTables(): Map<string, string> {
+  const tables = [...configurationKeys()].map(([group, keys]) => {
+    const rows = keys.map(([name, words]) => [code(name), words]);
+    return [group, table(['key', 'meaning'], rows)] as const;
+  });
+  return new Map([['presets', presetTable()], ...tables]);
+}
+
+/** In groups by where they may stand. */
+export function configurationKeys(): Map<string, readonly Key[]> {
   const root = z.toJSONSchema(configSchema, { io: 'input' }) as Schema;
   const top = keysOf(root);
   const providers = keysOf(top['providers']?.additionalProperties);
   const accounts = keysOf(top['accounts']?.additionalProperties);
-  const keyTable = (keys: Readonly<Record<string, Schema>>) =>
-    table(
-      ['key', 'meaning'],
-      Object.entries(keys).map(([name, schema]) => [`\`${name}\``, meaning(schema)]),
-    );
+  const group = (keys: Readonly<Record<string, Schema>>) =>
+    Object.entries(keys).map(([name, schema]): Key => [name, meaning(schema)]);
   return new Map([
-    ['presets', presetTable()],
-    ['client', keyTable(pick(providers, (name) => name in top))],
-    ['top', keyTable(pick(top, (name) => !(name in providers)))],
-    ['provider', keyTable(pick(providers, (name) => !(name in top)))],
-    ['smtp', keyTable(keysOf(providers['smtp']))],
-    ['account', keyTable(pick(accounts, (name) => !(name in providers)))],
-    ['relay', keyTable(keysOf(top['relay']))],
-    ['limits', keyTable(keysOf(keysOf(top['relay'])['limits']))],
+    ['client', group(pick(providers, (name) => name in top))],
+    ['top', group(pick(top, (name) => !(name in providers)))],
+    ['provider', group(pick(providers, (name) => !(name in top)))],
+    ['smtp', group(keysOf(providers['smtp']))],
+    ['account', group(pick(accounts, (name) => !(name in providers)))],
+    ['relay', group(keysOf(top['relay']))],
+    ['limits', group(keysOf(keysOf(top['relay'])['limits']))],
   ]);
 }
 

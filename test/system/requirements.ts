@@ -15,13 +15,26 @@ const programs = {
   // Not python3-minimal, which has no smtplib.
   python3: ['python3', '-c', 'import json, smtplib'],
   swaks: ['swaks', '--version'],
+  // For completion and the manual pages.
+  fish: ['fish', '--version'],
+  zsh: ['zsh', '--version'],
+  'groff-base': ['groff', '--version'],
+  mandoc: ['mandoc', '-T', 'ascii', '/dev/null'],
 } as const;
 
 type Package = keyof typeof programs;
 
 /** Whether to skip, for `describe.skipIf`: Postfix and Dovecot are always needed. Under CI it throws instead. */
 export function programsMissing(...others: readonly Package[]): boolean {
-  const lack = whatIsMissing(['postfix', 'dovecot-core', ...others]);
+  return mustSkip(whatIsMissing(['postfix', 'dovecot-core', ...others]));
+}
+
+/** The same for tests that need these programs and no mail server. */
+export function toolsMissing(...needed: readonly Package[]): boolean {
+  return mustSkip(lacking(needed));
+}
+
+function mustSkip(lack: string | undefined): boolean {
   if (lack === undefined) return false;
   if (process.env['CI']) throw new Error(`system tests cannot run: ${lack}`);
   process.stderr.write(`system tests are skipped: ${lack}\n`);
@@ -30,12 +43,17 @@ export function programsMissing(...others: readonly Package[]): boolean {
 
 function whatIsMissing(needed: readonly Package[]): string | undefined {
   if (process.getuid?.() !== 0) return 'run as root: Postfix and Dovecot give up their rights themselves';
-  const missing = needed.filter((name) => versionOf(name) === undefined);
-  if (missing.length > 0) return `apt-get install --no-install-recommends ${missing.join(' ')}`;
+  const lack = lacking(needed);
+  if (lack !== undefined) return lack;
   const dovecot = versionOf('dovecot-core');
   if (!dovecot?.startsWith('2.3.'))
     return `the configuration is in the language of Dovecot 2.3, not ${dovecot}`;
   return undefined;
+}
+
+function lacking(needed: readonly Package[]): string | undefined {
+  const missing = needed.filter((name) => versionOf(name) === undefined);
+  return missing.length === 0 ? undefined : `apt-get install --no-install-recommends ${missing.join(' ')}`;
 }
 
 function versionOf(name: Package): string | undefined {
