@@ -2,9 +2,11 @@
  * Every command, run with secrets that can be recognised, talking as much as it can: none of them may come out,
  * neither plain nor in base64, but in the token file and where a person asked for it on standard output.
  */
+import { generateKeyPairSync } from 'node:crypto';
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { createCertificateAuthority } from './support/certificates.js';
 import { greetedClient } from './support/relay-under-test.js';
 import { temporaryDirectory, type TemporaryDirectory } from './support/process.js';
 import { type Conversation, type Finished, startBinary } from './support/run-binary.js';
@@ -174,6 +176,62 @@ describe('no secret comes out of', () => {
       expect(leaks(await run('refresh', user, '--json'))).toEqual([]);
       expect(leaks(await run('doctor', user))).toEqual([]);
     }
+  }, 60_000);
+
+  test('an account that nobody signs in for, when its provider repeats what it was sent', async () => {
+    const authority = await createCertificateAuthority(join(directory.path, 'certificates'));
+    const { certificateFile, keyFile } = await authority.issue('app');
+    const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
+    const serviceAccountFile = join(directory.path, 'service-account.json');
+    const private_key = privateKey.export({ type: 'pkcs8', format: 'pem' });
+    await writeFile(serviceAccountFile, JSON.stringify({ client_email: 'robot@corp.example', private_key }));
+    endpoint.script('echo');
+    for (const entry of [
+      { grant: 'client_credentials' },
+      { grant: 'client_credentials', certificate_file: certificateFile, key_file: keyFile },
+      { grant: 'service_account', service_account_file: serviceAccountFile },
+    ]) {
+      await configure({ accounts: { [user]: { provider: 'corp', ...entry } } });
+      for (const command of [
+        ['token', user],
+        ['refresh', '--json'],
+        ['doctor', user],
+      ]) {
+        const output = await run(...command);
+        expect(leaks(output)).toEqual([]);
+        const form = endpoint.requests.at(-1)!.form;
+        const assertion = form.get('assertion') ?? form.get('client_assertion') ?? secretOf('client');
+        expect(assertion.length).toBeGreaterThan(30);
+        expect(output.stdout + output.stderr).toContain('invalid_grant');
+        expect(output.stdout + output.stderr).not.toContain(assertion.slice(0, 30));
+      }
+    }
+    const wrong = { key_file: certificateFile, certificate_file: certificateFile, key_passphrase: marker };
+    await configure({ accounts: { [user]: { provider: 'corp', grant: 'client_credentials', ...wrong } } });
+    expect(leaks(await run('token', user))).toEqual([]);
+  }, 60_000);
+
+  test('an account whose token comes from a command that says too much', async () => {
+    const access = `ya29.a0AfB_${marker}byC7x9Zq4-4u8oXkz`;
+    for (const complaint of [
+      `refused: ${access}`,
+      `> Authorization: Bearer ${secretOf('access')}`,
+      `POST /token?refresh_token=${secretOf('refresh')}`,
+      `{"client_secret": "${secretOf('client')}"}`,
+      `the secret of MAILBEARER_CLIENT_SECRET is odd: ${secretOf('client')}`,
+    ]) {
+      const script = `printf '%s\\n' '{"access_token":"${access}"}'; printf '%s\\n' '${complaint}' >&2; exit 1`;
+      const entry = { provider: 'corp', grant: 'command', token_command: script };
+      await configure({ accounts: { [user]: entry } });
+      const output = await run('token', user);
+      expect(output.stderr).toMatch(/ended with status 1: .*\[redacted\]/);
+      expect(leaks(output)).toEqual([]);
+    }
+    expect(leaks(await run('refresh', '--json'))).toEqual([]);
+    const daemon = start('serve', '--log-format', 'json');
+    await daemon.says(/ended with status 1/);
+    daemon.signal('SIGTERM');
+    expect(leaks(await daemon.finished)).toEqual([]);
   }, 60_000);
 
   test('get-token with a browser', async () => {

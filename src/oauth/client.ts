@@ -233,18 +233,23 @@ async function ask<T>(
   request: (config: oidc.Configuration) => Promise<T>,
   authentication?: oidc.ClientAuth,
 ): Promise<{ readonly kind: 'answered'; readonly value: T } | Refused> {
+  const assertions: Secret[] = [];
   try {
     const config = configure(client, endpoints, authentication);
     // The library's own time-out signal is left aside: http.ts has one, on the clock that was handed in.
     config[oidc.customFetch] = async (url, { headers, body }) => {
-      const form = (body as URLSearchParams).toString();
+      const fields = body as URLSearchParams;
+      // The library makes it of a certificate's key, and whoever has it can sign in while it lasts.
+      const assertion = fields.get('client_assertion');
+      if (assertion !== null) assertions.push(new Secret(assertion));
+      const form = fields.toString();
       return Response.json(await exchange(new URL(url), headers, form, client, normalise, options));
     };
     return { kind: 'answered', value: await request(config) };
   } catch (thrown) {
     const refusal = refusalIn(thrown);
     const now = (options.clock ?? systemClock).now();
-    const outcome = classify(refusal, { now, secrets: [...secrets, client.clientSecret] });
+    const outcome = classify(refusal, { now, secrets: [...secrets, ...assertions, client.clientSecret] });
     return { kind: 'refused', error: refusal.kind === 'answer' ? refusal.error : undefined, outcome };
   }
 }

@@ -29,7 +29,7 @@ export async function requestGrant(
         return await requestJwtBearer(client, assertion, options);
       }
       case 'command':
-        return await runTokenCommand(grant.command, clock);
+        return await runTokenCommand(grant.command, clock, [client.clientSecret]);
     }
   } catch (error) {
     if (!(error instanceof AppError)) throw error;

@@ -1,12 +1,13 @@
 /**
  * A token that another program has: pizauth, oama, gcloud, or a script. It prints the token on a line, or JSON with
- * `access_token` and `expires_in` (seconds) or `expiry` (seconds since the epoch). What it says beside that is shown
- * in short, and never what it prints.
+ * `access_token` and `expires_in` (seconds) or `expiry` (seconds since the epoch). Its first word of complaint is
+ * shown in short, and never what it prints nor what looks like a secret.
  */
 import { spawn } from 'node:child_process';
 import { type Clock, systemClock } from '../core/clock.js';
 import { Secret } from '../core/secret.js';
 import { readable } from './classify.js';
+import { withoutSuspects } from './foreign-words.js';
 import type { RefreshOutcome } from './outcome.js';
 
 const timeoutMs = 30_000;
@@ -22,10 +23,14 @@ interface Ended {
   readonly timedOut: boolean;
 }
 
-/** Never rejects. A failure is transient: such programs fail for want of a network as well as for good. */
+/**
+ * Never rejects. A failure is transient: such programs fail for want of a network as well as for good.
+ * @param secrets what the program may know and must not say
+ */
 export async function runTokenCommand(
   command: string | readonly string[],
   clock: Clock = systemClock,
+  secrets: readonly Secret[] = [],
 ): Promise<RefreshOutcome> {
   const [program = '', ...args] = typeof command === 'string' ? ['/bin/sh', '-c', command] : command;
   let ended: Ended;
@@ -40,9 +45,15 @@ export async function runTokenCommand(
   if (status !== 0) {
     const [first = ''] = stderr.trim().split('\n');
     const how = status === null ? `was ended by ${signal}` : `ended with status ${status}`;
-    return failed(`token_command ${how}${first === '' ? '' : `: ${readable(first, [])}`}`);
+    const words = withoutSuspects(readable(first, [...secrets, ...wordsOf(stdout)]));
+    return failed(`token_command ${how}${words === '' ? '' : `: ${words}`}`);
   }
   return understand(stdout.trim(), clock.now()) ?? failed('token_command printed no token');
+}
+
+/** What was printed, part by part: it may be said once more. Short words give nothing away. */
+function wordsOf(stdout: string): Secret[] {
+  return (stdout.match(/[^\s"',:{}]{8,}/g) ?? []).map((word) => new Secret(word));
 }
 
 function failed(reason: string): RefreshOutcome {

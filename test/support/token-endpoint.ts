@@ -28,6 +28,8 @@ export type Step =
       /** An object is sent as JSON. */
       readonly body?: string | Readonly<Record<string, unknown>>;
     }
+  /** Refuses, and repeats all that it was sent. */
+  | 'echo'
   /** Takes the request and never says a word. */
   | 'hang'
   /** Ends the connection with RST. */
@@ -59,11 +61,12 @@ export async function startTokenEndpoint(
     void text(request)
       .then((body) => {
         const { method = '', url = '', headers } = request;
-        requests.push({ method, path: url, headers, body, form: new URLSearchParams(body) });
+        const form = new URLSearchParams(body);
+        requests.push({ method, path: url, headers, body, form });
         server.emit('recorded');
         const [step, ...rest] = steps;
         if (rest.length > 0) steps = rest;
-        return carryOut(step!, response);
+        return carryOut(step!, form, response);
       })
       // The client went away while it was sending.
       .catch(() => undefined);
@@ -108,8 +111,16 @@ export function oauthClient(tokenEndpoint: URL, overrides: Partial<OAuthClient> 
   };
 }
 
-function carryOut(step: Step, response: ServerResponse): void {
+function repeat(form: URLSearchParams, response: ServerResponse): void {
+  const description = [...form.values()].toSorted((one, other) => other.length - one.length).join(' ');
+  const body = { error: 'invalid_grant', error_description: description };
+  carryOut({ status: 400, body }, form, response);
+}
+
+function carryOut(step: Step, form: URLSearchParams, response: ServerResponse): void {
   switch (step) {
+    case 'echo':
+      return repeat(form, response);
     case 'hang':
       return;
     case 'reset':
