@@ -6,7 +6,7 @@ import { readFileSync } from 'node:fs';
 import { Argument, Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { exitStatus } from '../core/errors.js';
 import type { LogLevel } from '../core/logger.js';
-import { completionFor, type Shell, shells } from './completion.js';
+import { completionFor, type Shell, shells } from './completion/completion.js';
 import { microsoftClouds } from '../providers/index.js';
 import type { GetTokenOptions } from './commands/get-token.js';
 import type { TestSendOptions } from './commands/test-send.js';

@@ -110,8 +110,12 @@ function killGroup(pid: number, signal: NodeJS.Signals): void {
 }
 
 /** Runs a program to its end and gives its standard output; throws, with its standard error, unless it exits 0. */
-export async function run(command: string, args: readonly string[]): Promise<string> {
-  return (await promisify(execFile)(command, [...args])).stdout;
+export async function run(
+  command: string,
+  args: readonly string[],
+  options: { readonly env?: NodeJS.ProcessEnv; readonly cwd?: string } = {},
+): Promise<string> {
+  return (await promisify(execFile)(command, [...args], options)).stdout;
 }
 
 /**
