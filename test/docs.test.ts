@@ -38,6 +38,11 @@ function faults(judge: (text: string, name: string) => readonly string[]): strin
   return documents.flatMap(({ name, text }) => judge(text, name).map((fault) => `${name}: ${fault}`));
 }
 
+/** That a file is what `npm run docs` writes, or it is written now. */
+async function expectPrinted(text: string, path: string): Promise<void> {
+  await expect(text, `${relative(root, path)} is stale: run npm run docs`).toMatchFileSnapshot(path);
+}
+
 describe('the documentation', () => {
   it('has links that lead somewhere', () => {
     const leadsNowhere = (link: string, from: string): boolean => {
@@ -96,7 +101,7 @@ describe('the documentation', () => {
   it('has a manual of errors that says what the program does', async () => {
     const path = join(root, 'docs/errors.md');
     const page = await withTables(read('docs/errors.md'), path, errorTables());
-    await expect(page).toMatchFileSnapshot(path);
+    await expectPrinted(page, path);
   });
 
   it('has a heading for each failure where the program says that it is', () => {
@@ -150,21 +155,18 @@ describe('the documentation', () => {
   it('has a manual of the configuration that says what its schema says', async () => {
     const path = join(root, 'docs/config.md');
     const page = await withTables(read('docs/config.md'), path, configurationTables());
-    await expect(page).toMatchFileSnapshot(path);
+    await expectPrinted(page, path);
   });
 
   it('has a schema for editors in its manual that says what the program goes by', async () => {
     const path = join(root, 'docs/config.schema.json');
     const text = JSON.stringify(configJsonSchema());
-    await expect(await format(text, { ...(await resolveConfig(path)), parser: 'json' })).toMatchFileSnapshot(
-      path,
-    );
+    await expectPrinted(await format(text, { ...(await resolveConfig(path)), parser: 'json' }), path);
   });
 
   it('has manual pages that say what the program and its schema say', async () => {
-    await expect(commandPage()).toMatchFileSnapshot(join(root, 'man/mailbearer.1'));
-    const configuration = configurationPage(read('docs/config.md'));
-    await expect(configuration).toMatchFileSnapshot(join(root, 'man/mailbearer.conf.5'));
+    await expectPrinted(commandPage(), join(root, 'man/mailbearer.1'));
+    await expectPrinted(configurationPage(read('docs/config.md')), join(root, 'man/mailbearer.conf.5'));
   });
 
   it('has manual pages that are installed', () => {
@@ -175,16 +177,12 @@ describe('the documentation', () => {
 
   it('has a manual of the providers that says what is known of them', async () => {
     const path = join(root, 'docs/providers.md');
-    await expect(await withTables(read('docs/providers.md'), path, providerTables())).toMatchFileSnapshot(
-      path,
-    );
+    await expectPrinted(await withTables(read('docs/providers.md'), path, providerTables()), path);
   });
 
   it('has a manual of faults that says what their tests play', async () => {
     const path = join(root, 'docs/reliability.md');
-    await expect(await withTables(read('docs/reliability.md'), path, faultTables())).toMatchFileSnapshot(
-      path,
-    );
+    await expectPrinted(await withTables(read('docs/reliability.md'), path, faultTables()), path);
   });
 
   it('names npm scripts that exist', () => {

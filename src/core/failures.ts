@@ -184,7 +184,7 @@ export const failures = {
     tempFail,
     [451, '4.2'],
     'the upstream server did not answer in time',
-    'Wait; if it stays, as above.',
+    'Wait. If it stays, check `smtp`, and whether a firewall lets port 587 out.',
   ),
   'upstream-lost': failure(
     'retry',

@@ -66,7 +66,9 @@ function commandSection(command: Command): string {
     const name = italic(argument.name());
     return item(required ? name : `[${name}]`, escaped(sentence(description + choicesOf(argument))));
   });
-  const blocks = blocksOf(commandHelp[command.name()] ?? '').flatMap((block) => [
+  const help = commandHelp[command.name()];
+  if (help === undefined) throw new Error(`${command.name()} has no words in src/cli/help.ts`);
+  const blocks = blocksOf(help).flatMap((block) => [
     ...(block.title === undefined ? [] : [paragraph(`${block.title}:`)]),
     ...contentOf(block),
   ]);
