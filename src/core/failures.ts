@@ -212,7 +212,7 @@ export const failures = {
     tempFail,
     [451, '4.0'],
     'the upstream server takes no mail now',
-    'The reply repeats its words; usually a limit that passes.',
+    'The reply repeats [its words](#what-smtp-servers-say); usually a limit that passes.',
   ),
   'upstream-mechanism': failure(
     'fix-config',
@@ -226,7 +226,7 @@ export const failures = {
     noPermission,
     ofAccount,
     'the upstream server refused the access token',
-    'Run `mailbearer doctor ACCOUNT`: it shows what the server says, and what the token allows.',
+    'Run `mailbearer doctor ACCOUNT`: it shows [what the server says](#what-smtp-servers-say), and what the token allows.',
   ),
 
   'listen-failed': failure(
