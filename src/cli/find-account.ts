@@ -31,9 +31,10 @@ export async function findAccount(word: string, context: Context, ui: Ui, look: 
   if (word.includes('/')) return readAccount(censusOptions(context, look), resolve(word));
   const found = await allAccounts(context, ui, look);
   for (const names of waysToName) {
-    const match = found.find((entry) =>
+    const matches = found.filter((entry) =>
       names(entry).some((name) => name.toLowerCase() === word.toLowerCase()),
     );
+    const match = foremost(matches, word, context);
     if (match !== undefined) return match;
   }
   const known = found.map(({ account }) => account.name);
@@ -56,6 +57,16 @@ const waysToName: readonly ((found: Found) => readonly string[])[] = [
   ({ account }) => (!isBroken(account) && canSubmit(account) ? [account.submission.user] : []),
   ({ account }) => account.senders,
 ];
+
+/** Of several by one name, which `serve` refuses: the file that is configured, else the one that is called so. */
+function foremost(matches: readonly Found[], word: string, { config }: Context): Found | undefined {
+  const configured = config.accounts.get(word)?.tokenFile;
+  return (
+    matches.find(({ path }) => path === configured) ??
+    matches.find(({ path }) => basename(path) === word) ??
+    matches[0]
+  );
+}
 
 function listed(names: readonly string[]): string {
   const most = 10;

@@ -4,7 +4,6 @@ import type { Secret } from '../core/secret.js';
 import { expiredOnArrival } from '../refresh/failure.js';
 import { holdToken, policyOf } from '../refresh/held-token.js';
 import type { Usable } from './find-account.js';
-import { forOnce, refreshNow } from './refresh-now.js';
 import type { Ui } from './ui.js';
 
 /** Throws AppError when there is none; a refresh that fails while the old token lives is only a warning. */
@@ -18,6 +17,8 @@ export async function freshToken(found: Usable, clock: Clock, ui: Ui, signal: Ab
   };
   const old = held(stored);
   if (old !== undefined && !isDue(stored)) return old.token.secret;
+  // Only now: what speaks HTTP takes longer to load than all the rest.
+  const { forOnce, refreshNow } = await import('./refresh-now.js');
   const result = await refreshNow({ account, store, clock, mustRefresh: isDue }, ui, signal);
   if (result.kind !== 'failed') {
     const token = held(result.stored) ?? old;

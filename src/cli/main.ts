@@ -6,23 +6,26 @@ import { writeSync } from 'node:fs';
 import { systemClock } from '../core/clock.js';
 import { quickToken } from './quick-token.js';
 
-/** What a pipe takes whole or not at all (POSIX, PIPE_BUF). */
-const atomicOctets = 4096;
-
 /** `argv` without the interpreter and the script. Resolves to the exit status; rejects never. */
 export async function main(argv: readonly string[]): Promise<number> {
   const token = quickToken(argv, { env: process.env, now: systemClock.now() });
-  if (token !== undefined && written(`${token}\n`)) return 0;
+  if (token !== undefined) {
+    const rest = unwritten(Buffer.from(`${token}\n`));
+    if (rest.length === 0) return 0;
+    const { printLine } = await import('./run-command.js');
+    return printLine(rest.toString('utf8').trimEnd());
+  }
   const { runCommand } = await import('./run-command.js');
   return runCommand(argv);
 }
 
-/** False when nothing was written, and the command itself shall try, which says why. */
-function written(line: string): boolean {
-  if (line.length > atomicOctets) return false;
+/** What standard output does not take at once: a slow reader's pipe is full, or it fails, which the slow way says. */
+function unwritten(octets: Buffer): Buffer {
+  let at = 0;
   try {
-    return writeSync(1, line) > 0;
+    while (at < octets.length) at += writeSync(1, octets, at);
   } catch {
-    return false;
+    // What is left says it.
   }
+  return octets.subarray(at);
 }

@@ -1,15 +1,23 @@
 /**
  * `mailbearer token ACCOUNT` where there is nothing to do: the file is where it is looked for first, and its token
- * is fresh. Mail programs run this for each connection, so it loads no library and asks nobody. Whenever anything
- * is out of the ordinary it knows no answer, and the command itself, which is slower, finds the same one.
+ * is fresh. Mail programs run this for each connection, so it loads no library and asks nobody. It promises the answer
+ * of the command itself, or none: whenever anything is out of the ordinary, the command, which is slower, has to find
+ * it. Mistakes in the configuration that have no bearing on the token it leaves to the next refresh.
  */
-import { readFileSync } from 'node:fs';
+import { closeSync, constants, existsSync, fstatSync, openSync, readFileSync, realpathSync } from 'node:fs';
 import { homedir } from 'node:os';
-import { join } from 'node:path';
+import { isAbsolute, join } from 'node:path';
 import { configCandidates, defaultTokenDirectories } from '../config/paths.js';
+import { isTokenFileName } from '../tokens/names.js';
 
-/** More than any provider's refresh window, so that what is printed is what the command itself would print. */
-const leastLifeMs = 20 * 60_000;
+/** More than any provider's refresh window; where one is configured that is longer, the command decides. */
+export const leastLifeSeconds = 20 * 60;
+
+/** The command takes a later expiry for none, as sasl-xoauth2 does. */
+const expiryLimit = 2 ** 31;
+
+/** As of the token files that the command reads. */
+const largestFileOctets = 2 ** 20;
 
 type Json = Readonly<Record<string, unknown>>;
 
@@ -27,7 +35,9 @@ export function quickToken(argv: readonly string[], surroundings: QuickSurroundi
   const [command, word, ...rest] = argv;
   if (command !== 'token' || word === undefined || word.startsWith('-') || rest.length > 0) return undefined;
   try {
-    const file = word.includes('/') ? readJson(word) : fileOf(word, surroundings);
+    const config = readConfig(surroundings);
+    if (config === undefined || !windowsAreUsual(config)) return undefined;
+    const file = word.includes('/') ? readJson(word) : fileOf(word, config, surroundings);
     return file && freshToken(file, surroundings.now);
   } catch {
     return undefined;
@@ -35,50 +45,92 @@ export function quickToken(argv: readonly string[], surroundings: QuickSurroundi
 }
 
 /** An address without an entry of its own in `accounts`, or with one, is the file of that name. */
-function fileOf(word: string, surroundings: QuickSurroundings): Json | undefined {
-  if (!word.includes('@')) return undefined;
-  const config = readConfig(surroundings);
-  const accounts = objectOr(config['accounts'], {});
-  const entry = accounts[word];
-  if (entry === undefined && Object.keys(accounts).length > 0) return undefined;
-  const path = objectOr(entry, {})['token_file'];
-  if (typeof path === 'string') return readJson(path);
-  const configured = config['token_dir'] ?? surroundings.tokenDirectories ?? defaultTokenDirectories;
-  for (const directory of [configured].flat() as string[]) {
-    const file = readJson(join(directory, word));
-    // Another login name is another account's name.
-    if (file !== undefined)
-      return [undefined, word].includes(file['user'] as string | undefined) ? file : undefined;
-  }
-  return undefined;
+function fileOf(word: string, config: Json, surroundings: QuickSurroundings): Json | undefined {
+  if (!word.includes('@') || !isTokenFileName(word)) return undefined;
+  const { [word]: entry, ...others } = objectOr(config['accounts'], {});
+  const otherNames = Object.keys(others);
+  if (entry === undefined && otherNames.length > 0) return undefined;
+  const path = objectOr(entry, {})['token_file'] ?? pathInDirectory(word, config, surroundings);
+  if (typeof path !== 'string' || !isAbsolute(path)) return undefined;
+  if (otherNames.some((name) => leadsTo(path, objectOr(others[name], {})['token_file']))) return undefined;
+  // Behind a link it may be another account's file.
+  const file = readJson(path, constants.O_NOFOLLOW);
+  // Another login name is another account's name.
+  return [undefined, word].includes(file?.['user'] as string | undefined) ? file : undefined;
 }
 
-function freshToken({ access_token: token, expiry }: Json, now: number): string | undefined {
-  const isFresh = /^\d{1,10}$/.test(String(expiry)) && Number(expiry) * 1000 - now >= leastLifeMs;
+/** Only the first directory that there is: what the others hold may be the same files by other names. */
+function pathInDirectory(
+  word: string,
+  config: Json,
+  { tokenDirectories }: QuickSurroundings,
+): string | undefined {
+  const configured = config['token_dir'] ?? tokenDirectories ?? defaultTokenDirectories;
+  const directory = ([configured].flat() as string[]).find((path) => existsSync(path));
+  return directory && join(directory, word);
+}
+
+function leadsTo(path: string, tokenFile: unknown): boolean {
+  if (tokenFile === undefined) return false;
+  if (typeof tokenFile !== 'string') throw new TypeError('no path');
+  return existsSync(tokenFile) && realpathSync(tokenFile) === realpathSync(path);
+}
+
+function freshToken(file: Json, now: number): string | undefined {
+  const { access_token: token, expiry } = file;
+  if (!windowIsUsual(file) || !/^\d{1,10}$/.test(String(expiry))) return undefined;
+  const expiresAt = Number(expiry);
+  const isFresh = expiresAt < expiryLimit && expiresAt * 1000 - now >= leastLifeSeconds * 1000;
   return isFresh && typeof token === 'string' && token !== '' ? token : undefined;
 }
 
-function readConfig({ configFiles, env }: QuickSurroundings): Json {
+function windowsAreUsual(config: Json): boolean {
+  const entries = ['providers', 'accounts'].flatMap((key) => Object.values(objectOr(config[key], {})));
+  return [config, ...entries].every((entry) => windowIsUsual(objectOr(entry, undefined)));
+}
+
+/** None, or plain seconds below what is called fresh here. */
+function windowIsUsual({ refresh_window: window = 0 }: Json): boolean {
+  return /^\d{1,10}$/.test(String(window)) && Number(window) <= leastLifeSeconds;
+}
+
+/** Undefined when the one that is named is not there. */
+function readConfig({ configFiles, env }: QuickSurroundings): Json | undefined {
   const named = env['MAILBEARER_CONFIG'];
-  const files = named
-    ? [named]
-    : (configFiles ??
-      configCandidates({
-        systemDirectory: '/etc',
-        homeDirectory: homedir(),
-        userId: process.getuid?.(),
-      }));
-  for (const file of files) {
+  if (named) return readJson(named);
+  const candidates = configFiles ?? usualConfigFiles();
+  for (const file of candidates) {
     const config = readJson(file);
     if (config !== undefined) return config;
   }
   return {};
 }
 
-/** Undefined when there is no such file. Throws when it is not strict JSON, or may not be read. */
-function readJson(path: string): Json | undefined {
+function usualConfigFiles(): string[] {
+  return configCandidates({
+    systemDirectory: '/etc',
+    homeDirectory: homedir(),
+    userId: process.getuid?.(),
+  });
+}
+
+/** Undefined when there is no such file. Throws when it is not strict JSON, may not be read, or is no usual file. */
+function readJson(path: string, flags = 0): Json | undefined {
+  const descriptor = open(path, flags);
+  if (descriptor === undefined) return undefined;
   try {
-    return objectOr(JSON.parse(readFileSync(path, 'utf8')), undefined);
+    const stats = fstatSync(descriptor);
+    if (!stats.isFile() || stats.size > largestFileOctets) throw new TypeError('no file of ours');
+    return objectOr(JSON.parse(readFileSync(descriptor, 'utf8')), undefined);
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+/** Does not wait for whoever writes to a FIFO. */
+function open(path: string, flags: number): number | undefined {
+  try {
+    return openSync(path, constants.O_RDONLY | constants.O_NONBLOCK | flags);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
     throw error;

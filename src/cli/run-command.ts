@@ -1,13 +1,26 @@
 /** Runs one command and reports how it failed. */
+import { exitStatus } from '../core/errors.js';
 import { runProgram } from './program.js';
 import { reportFailure } from './report.js';
-import { createUi } from './ui.js';
+import { createUi, type Ui } from './ui.js';
 
 /** Resolves to the exit status; rejects never. */
-export async function runCommand(argv: readonly string[]): Promise<number> {
+export function runCommand(argv: readonly string[]): Promise<number> {
+  return reporting((ui) => runProgram(argv, ui));
+}
+
+/** Ends standard output with this line. */
+export function printLine(line: string): Promise<number> {
+  return reporting(async (ui) => {
+    await ui.data(line);
+    return exitStatus.ok;
+  });
+}
+
+async function reporting(work: (ui: Ui) => Promise<number>): Promise<number> {
   const ui = createUi(process, process.env);
   try {
-    return await runProgram(argv, ui);
+    return await work(ui);
   } catch (error) {
     return reportFailure(ui, error, Boolean(process.env['MAILBEARER_DEBUG']));
   }

@@ -1,8 +1,13 @@
-import { rm, writeFile } from 'node:fs/promises';
+import { spawnSync } from 'node:child_process';
+import { closeSync, existsSync, openSync } from 'node:fs';
+import { mkdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { exitStatus } from '../../src/core/errors.js';
-import { quickToken } from '../../src/cli/quick-token.js';
+import { leastLifeSeconds, quickToken } from '../../src/cli/quick-token.js';
+import { presets } from '../../src/providers/index.js';
+import { run } from '../support/process.js';
+import { binaryPath } from '../support/run-binary.js';
 import { openTokenDirectory, type TokenDirectory } from './token-directory.js';
 
 const user = 'a@corp.example';
@@ -107,6 +112,31 @@ describe('the quick answer', () => {
       'with a file of its own',
       { config: { [user]: { token_file: './other' } }, files: { other: {} }, quick: true },
     ],
+    [
+      'with an entry beside others that have files of their own',
+      {
+        config: { [user]: {}, 'b@corp.example': { token_file: './other' } },
+        files: { [user]: {}, other: {} },
+        quick: true,
+      },
+    ],
+    [
+      'whose file is in the directory, too, under its name',
+      { config: { [user]: { token_file: './other' } }, files: { [user]: {}, other: {} }, quick: true },
+    ],
+    [
+      'whose name another file has for its login name',
+      { files: { first: { user }, [user]: {} }, quick: true },
+    ],
+    [
+      'whose file is another account’s, too',
+      {
+        config: { corp: { token_file: `./${user}` }, [user]: {} },
+        files: { [user]: {} },
+        quick: false,
+      },
+    ],
+    ['with a plugin’s window', { files: { [user]: { refresh_window: '0' } }, quick: true }],
     ['with another login name', { files: { [user]: { user: 'b@corp.example' } }, quick: false }],
     [
       'by a sender',
@@ -140,6 +170,11 @@ describe('the quick answer', () => {
       { access_token: 1 },
       { expiry: 'soon' },
       { expiry: '99999999999' },
+      // The command takes it for none.
+      { expiry: '2147483648' },
+      // It is due already.
+      { refresh_window: '2h' },
+      { refresh_window: 1201 },
     ]) {
       await place.write(user, fields);
       expect(quick(user)).toBeUndefined();
@@ -150,9 +185,73 @@ describe('the quick answer', () => {
       expect(
         quickToken(argv, { env: { MAILBEARER_CONFIG: place.configFile }, now: Date.now() }),
       ).toBeUndefined();
-    await writeFile(place.configFile, '{ /* a comment */ }');
-    expect(quick(user)).toBeUndefined();
+  });
+
+  test.each<[string, object]>([
+    ['everywhere', { refresh_window: '1h' }],
+    ['at the provider', { providers: { corp: { refresh_window: 3600 } } }],
+    ['for the account', { accounts: { [user]: { refresh_window: '1h' } } }],
+  ])('is none where a token is refreshed earlier than usual %s', async (_, keys) => {
+    await place.write(user, {});
+    const file = join(place.path, user);
+    expect([quick(user), quick(file)]).toEqual([`A-${user}`, `A-${user}`]);
+    await place.configure(keys);
+    expect([quick(user), quick(file)]).toEqual([undefined, undefined]);
+  });
+
+  test('is none where the configuration is not there, or takes more to read', async () => {
+    await place.write(user, {});
+    const file = join(place.path, user);
+    for (const text of ['{ /* a comment */ }', '[]', '{ "accounts": [] }', '{ "token_dir": "tokens" }']) {
+      await writeFile(place.configFile, text);
+      expect(quick(user)).toBeUndefined();
+    }
     await rm(place.configFile);
-    expect(quick(join(place.path, user))).toBe(`A-${user}`);
+    expect([quick(user), quick(file)]).toEqual([undefined, undefined]);
+  });
+
+  test('is none for what another account may stand behind: a link, a later directory, a file passed over', async () => {
+    await place.write('other', {});
+    await symlink(join(place.path, 'other'), join(place.path, user));
+    expect(quick(user)).toBeUndefined();
+    await place.write(`${user}.bak`, {});
+    expect(quick(`${user}.bak`)).toBeUndefined();
+    const [missing, empty] = [join(place.path, 'missing'), join(place.path, 'empty')];
+    await mkdir(empty);
+    await place.write('b@corp.example', {});
+    await place.configure({ token_dir: [missing, place.path] });
+    expect(quick('b@corp.example')).toBe('A-b@corp.example');
+    await place.configure({ token_dir: [empty, place.path] });
+    expect(quick('b@corp.example')).toBeUndefined();
+  });
+
+  test('waits for nobody who might write to a FIFO, and reads no endless file', async () => {
+    const fifo = join(place.path, 'fifo');
+    await run('mkfifo', [fifo]);
+    expect([quick(fifo), quick('/dev/zero')]).toEqual([undefined, undefined]);
+  });
+
+  test('is given for tokens that live longer than any provider wants', () => {
+    for (const { minimumLifetimeSeconds, refreshWindowSeconds } of presets.values())
+      expect(Math.max(minimumLifetimeSeconds, refreshWindowSeconds)).toBeLessThan(leastLifeSeconds);
+  });
+
+  test('reaches the reader whole, however long the token', async () => {
+    const long = 'A'.repeat(500_000);
+    await place.write(user, { access_token: long });
+    expect((await place.run('token', user)).stdout).toBe(`${long}\n`);
+  });
+
+  test.skipIf(!existsSync('/dev/full'))('that cannot be written is a failure', async () => {
+    await place.write(user, {});
+    const full = openSync('/dev/full', 'w');
+    const { status, stderr } = spawnSync(process.execPath, [binaryPath, 'token', user], {
+      env: { MAILBEARER_CONFIG: place.configFile },
+      stdio: ['ignore', full, 'pipe'],
+      encoding: 'utf8',
+    });
+    closeSync(full);
+    expect(status).toBe(exitStatus.cantCreate);
+    expect(stderr).toContain('cannot write to standard output');
   });
 });
