@@ -9,10 +9,9 @@ import { requestRefresh } from '../oauth/client.js';
 import { requestGrant } from '../oauth/grant.js';
 import { refreshOnce, type RefreshResult } from '../refresh/refresh-once.js';
 import type { NewToken, StoredToken, TokenStore } from '../tokens/token.js';
+import { withPatience } from './patience.js';
 import type { Ui } from './ui.js';
 
-/** Another holder of the lock is done within its own time-out of 30 s. */
-const lockPatienceMs = 45_000;
 /** How often, and how long, a token that the server gave is tried to be written. */
 const writeAgainEveryMs = 5_000;
 const writeAttempts = 12;
@@ -26,15 +25,13 @@ export interface RefreshNowOptions {
 }
 
 /** Never rejects; after `signal` aborts, a request that is under way is still finished. */
-export async function refreshNow(
+export function refreshNow(
   { account, store, clock, mustRefresh }: RefreshNowOptions,
   ui: Ui,
   signal: AbortSignal,
 ): Promise<RefreshResult> {
-  const patience = new AbortController();
-  const timer = clock.setTimer(lockPatienceMs, () => patience.abort(), { unref: true });
-  try {
-    return await refreshOnce({
+  return withPatience(clock, signal, (patience) =>
+    refreshOnce({
       account,
       store,
       clock,
@@ -44,11 +41,9 @@ export async function refreshNow(
         uninterrupted(ui, signal, () => requestGrant(client, grant, { clock })),
       mustRefresh,
       beforeWritingAgain: writeAgain(clock, ui, signal),
-      signal: AbortSignal.any([signal, patience.signal]),
-    });
-  } finally {
-    timer.cancel();
-  }
+      signal: patience,
+    }),
+  );
 }
 
 /** Says why Ctrl-C does not end the command now. */

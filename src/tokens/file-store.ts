@@ -2,10 +2,10 @@
  * A token in a file, shared with whoever else reads it. Symlinks are followed to the file itself, whose owner,
  * group, mode and unknown fields survive. Holds nothing between calls: the file is the truth.
  */
-import { realpath } from 'node:fs/promises';
+import { realpath, rm } from 'node:fs/promises';
 import type { Clock } from '../core/clock.js';
 import { AppError } from '../core/errors.js';
-import { readFailure, unwritable } from './file-failure.js';
+import { readFailure, unwritable, writeFailure } from './file-failure.js';
 import { mergeToken } from './format.js';
 import { type LockOptions, withLock } from './lock.js';
 import { readTokenText, storedToken, type TokenText } from './read-file.js';
@@ -49,6 +49,7 @@ function lockedStore(options: FileStoreOptions): LockedStore {
         release: () => replacement.release(),
       };
     },
+    remove: () => remove(path),
   };
 }
 
@@ -81,6 +82,17 @@ async function currentText(path: string, basis: TokenText): Promise<string> {
 async function readToken(path: string): Promise<StoredToken> {
   const { text, modifiedAt } = await readTokenText(path);
   return storedToken(text, modifiedAt, path);
+}
+
+/** The file before the link: were it the other way round, a failure in between would leave tokens that nothing names. */
+async function remove(path: string): Promise<void> {
+  const target = await resolve(path);
+  try {
+    await rm(target, { force: true });
+    await rm(path, { force: true });
+  } catch (error) {
+    throw writeFailure(path, error);
+  }
 }
 
 async function resolve(path: string): Promise<string> {

@@ -43,6 +43,8 @@ export interface LockedStore {
    * mode, and sets the space aside. Throws AppError token-unwritable with the command that mends it.
    */
   reserve(): Promise<Reservation>;
+  /** Removes what is stored, and the link that led to it. Throws AppError token-unwritable. */
+  remove(): Promise<void>;
 }
 
 export interface Reservation {

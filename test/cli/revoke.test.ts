@@ -1,7 +1,11 @@
-import { access } from 'node:fs/promises';
+import { access, readdir, rename, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { systemClock } from '../../src/core/clock.js';
 import { exitStatus } from '../../src/core/errors.js';
+import { Secret } from '../../src/core/secret.js';
+import { createFileStore } from '../../src/tokens/file-store.js';
+import { hasTerminals, startOnTerminal } from '../support/run-binary.js';
 import { openTokenDirectory, type TokenDirectory } from './token-directory.js';
 
 const user = 'a@corp.example';
@@ -42,6 +46,49 @@ describe('revoke', () => {
       client_secret: 'S',
     });
     expect(await isThere()).toBe(false);
+  });
+
+  test('removes the file that a link leads to, and leaves no lock', async () => {
+    const target = join(place.path, '..', 'elsewhere');
+    await rename(file, target);
+    await symlink(target, file);
+    expect((await place.run('revoke', user, '--yes')).status).toBe(exitStatus.ok);
+    expect(await isThere()).toBe(false);
+    expect(await readdir(join(place.path, '..'))).toEqual(['config.json', 'tokens']);
+    expect(await readdir(place.path)).toEqual([]);
+  });
+
+  test.skipIf(!hasTerminals)(
+    'asks a person, waits for a refresh under way, and ends the sign-in by the token that came of it',
+    async () => {
+      const holder = createFileStore({ path: file, clock: systemClock, random: Math.random });
+      const command = await holder.exclusively(async (locked) => {
+        const started = startOnTerminal(['revoke', user], { env: { MAILBEARER_CONFIG: place.configFile } });
+        await started.says(/remove .*\? \[y\/N\] /);
+        started.press('y\r');
+        const reservation = await locked.reserve();
+        await reservation.commit({
+          accessToken: new Secret('A2'),
+          refreshToken: new Secret('R2'),
+          expiresAt: Date.now() + 3_600_000,
+        });
+        await reservation.release();
+        expect(place.endpoint.requests).toEqual([]);
+        return { started };
+      });
+      expect((await command.started.finished).stdout).toContain('is ended');
+      expect(place.endpoint.requests.map(({ form }) => form.get('token'))).toEqual(['R2']);
+      expect(await isThere()).toBe(false);
+    },
+  );
+
+  test.skipIf(!hasTerminals)('changes nothing when the person thinks better of it', async () => {
+    const command = startOnTerminal(['revoke', user], { env: { MAILBEARER_CONFIG: place.configFile } });
+    await command.says(/\[y\/N\] /);
+    command.press('\r');
+    expect(await command.finished).toMatchObject({ status: exitStatus.failed });
+    expect(place.endpoint.requests).toEqual([]);
+    expect(await isThere()).toBe(true);
   });
 
   test('of a sign-in that had ended removes the file too', async () => {

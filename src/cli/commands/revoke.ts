@@ -1,13 +1,17 @@
 /**
- * `revoke`: ends an account's sign-in at the provider, and only then removes its token file. Where the provider cannot
- * be asked, a person is told where to go, and the file stays.
+ * `revoke`: ends an account's sign-in at the provider, and only then removes its token file. All under the lock, so that
+ * no refresh at the same time puts a token in the place of the one that is ended. Where the provider cannot be asked, a
+ * person is told where to go, and the file stays.
  */
-import { rm } from 'node:fs/promises';
-import { AppError, describeCause, exitStatus } from '../../core/errors.js';
+import type { Account } from '../../accounts/account.js';
+import { AppError, exitStatus, toAppError } from '../../core/errors.js';
+import type { Secret } from '../../core/secret.js';
 import { requestRevocation } from '../../oauth/revoke.js';
 import { openContext } from '../context.js';
 import { findAccount, requireUsable } from '../find-account.js';
 import { untilInterrupted } from '../interrupt.js';
+import { withPatience } from '../patience.js';
+import type { LockedStore, StoredToken } from '../../tokens/token.js';
 import type { Ui } from '../ui.js';
 
 export interface RevokeOptions {
@@ -21,29 +25,43 @@ export interface RevokeOptions {
 export function runRevoke(options: RevokeOptions, ui: Ui): Promise<number> {
   return untilInterrupted(async (signal) => {
     const context = await openContext(options.configFile);
-    const { account, path, stored } = requireUsable(await findAccount(options.account, context, ui));
-    const { grant, name, provider } = account;
-    if (grant.kind !== 'refresh-token')
-      throw new AppError('usage', `nobody has signed in for ${name}: there is nothing to revoke`, {
-        hint: 'withdraw the secret, the certificate or the rights at the provider',
-      });
-    const { refreshToken } = stored;
-    if (refreshToken === undefined)
-      throw new AppError('token-invalid', `${path} has no refresh token to revoke`, { hint: `rm ${path}` });
-    if (provider.revocationEndpoint === undefined)
-      throw new AppError('account-incomplete', `${provider.title} cannot be asked to end a sign-in`, {
-        hint: `${byHand(provider.revokeByHand)}; then: rm ${path}`,
-      });
+    const { account, path, store, stored } = requireUsable(await findAccount(options.account, context, ui));
+    const { name } = account;
+    const endpoint = revocationEndpointOf(account);
+    refreshTokenOf(account, stored);
     if (options.yes !== true && !(await agreed(name, path, ui, signal))) return exitStatus.failed;
-    const endpoint = new URL(provider.revocationEndpoint);
-    const outcome = await requestRevocation(account.client, endpoint, refreshToken, {
-      clock: context.clock,
-      signal,
-    });
-    await remove(path);
+    const { clock } = context;
+    const outcome = await withPatience(clock, signal, (patience) =>
+      store.exclusively(async (locked) => {
+        const refreshToken = refreshTokenOf(account, await locked.read());
+        const ended = await requestRevocation(account.client, endpoint, refreshToken, { clock, signal });
+        await remove(locked, path);
+        return ended;
+      }, patience),
+    );
     const what = outcome === 'revoked' ? 'is ended' : 'had ended already';
     ui.say(`The sign-in of ${name} ${what}, and ${path} is removed.`);
     return exitStatus.ok;
+  });
+}
+
+/** Throws AppError usage or account-incomplete, with where to go instead. */
+function revocationEndpointOf({ grant, name, provider, tokenFile }: Account): URL {
+  if (grant.kind !== 'refresh-token')
+    throw new AppError('usage', `nobody has signed in for ${name}: there is nothing to revoke`, {
+      hint: 'withdraw the secret, the certificate or the rights at the provider',
+    });
+  if (provider.revocationEndpoint === undefined)
+    throw new AppError('account-incomplete', `${provider.title} cannot be asked to end a sign-in`, {
+      hint: `${byHand(provider.revokeByHand)}; then: rm ${tokenFile}`,
+    });
+  return new URL(provider.revocationEndpoint);
+}
+
+function refreshTokenOf({ tokenFile }: Account, { refreshToken }: StoredToken): Secret {
+  if (refreshToken !== undefined) return refreshToken;
+  throw new AppError('token-invalid', `${tokenFile} has no refresh token to revoke`, {
+    hint: `rm ${tokenFile}`,
   });
 }
 
@@ -57,18 +75,15 @@ async function agreed(name: string, path: string, ui: Ui, signal: AbortSignal): 
   return /^y(es)?$/i.test(answer ?? '');
 }
 
-async function remove(path: string): Promise<void> {
+async function remove(locked: LockedStore, path: string): Promise<void> {
   try {
-    await rm(path, { force: true });
+    await locked.remove();
   } catch (cause) {
-    throw new AppError(
-      'token-unwritable',
-      `the sign-in is ended, but ${path} stays: ${describeCause(cause)}`,
-      {
-        hint: `rm ${path}`,
-        cause,
-      },
-    );
+    const { message } = toAppError(cause);
+    throw new AppError('token-unwritable', `the sign-in is ended, but ${path} stays: ${message}`, {
+      hint: `rm ${path}`,
+      cause,
+    });
   }
 }
 
