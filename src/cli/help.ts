@@ -104,7 +104,8 @@ Examples:
 
 const refreshHelp = `
 Refreshes whatever life the tokens have left, under the same lock as serve, and writes the new ones back.
-Exits with 0 when all were refreshed, else with the status of the first that failed; the others go on.
+A token that another process refreshes at the same time is taken as it is.
+Exits with 0 when all were refreshed, else with the worst status: 75 only when waiting may mend all that failed.
 
 Examples:
   $ mailbearer refresh

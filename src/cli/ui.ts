@@ -24,6 +24,8 @@ export interface Ui {
   /** `mailbearer: …` and `hint: …` on standard error. */
   fail(message: string, hint?: string): void;
   hint(text: string): void;
+  /** What is under way, on the terminal's last line until anything else is said; without text, nothing is any more. */
+  progress(text?: string): void;
   /** Clears the screen where standard output is a terminal; elsewhere what follows comes after an empty line. */
   clear(): void;
   /** An answer typed on standard input, trimmed; undefined at its end. Rejects with the signal's reason. */
@@ -47,9 +49,18 @@ export function createUi(streams: UiStreams, env: NodeJS.ProcessEnv): Ui {
   let opened: Input | undefined;
   // Only who asks something touches standard input: `serve` and `--help` must not care what it is.
   const input = () => (opened ??= new Input(streams.stdin));
-  const colour = stderr.isTTY && !env['NO_COLOR'] && env['TERM'] !== 'dumb';
+  const movesCursor = stderr.isTTY && env['TERM'] !== 'dumb';
+  const colour = movesCursor && !env['NO_COLOR'];
   const style = (name: Style, text: string) => (colour ? `\x1b[${codes[name]}m${text}\x1b[0m` : text);
-  const say = (text = '') => void stderr.write(`${text}\n`);
+  let showsProgress = false;
+  const endProgress = () => {
+    if (showsProgress) stderr.write('\r\x1b[K');
+    showsProgress = false;
+  };
+  const say = (text = '') => {
+    endProgress();
+    stderr.write(`${text}\n`);
+  };
   const labelled = (label: string, text: string) => say(`${label} ${printable(text)}`);
   const hint = (text: string) => labelled(style('cyan', 'hint:'), text);
 
@@ -63,6 +74,7 @@ export function createUi(streams: UiStreams, env: NodeJS.ProcessEnv): Ui {
     },
     data: (line) =>
       new Promise((resolve, reject) => {
+        endProgress();
         stdout.write(`${line}\n`, (error) => {
           if (!error || systemErrorCode(error) === 'EPIPE') resolve();
           else reject(unwritable(error));
@@ -72,16 +84,26 @@ export function createUi(streams: UiStreams, env: NodeJS.ProcessEnv): Ui {
     emphasise: (text) => say(style('bold', printable(text))),
     warn: (text) => labelled(style('yellow', 'warning:'), text),
     hint,
+    progress(text) {
+      if (!movesCursor) return;
+      endProgress();
+      if (text === undefined) return;
+      // A line that wraps could not be taken back.
+      stderr.write(printable(text).slice(0, (stderr.columns || 80) - 1));
+      showsProgress = true;
+    },
     clear: () => void stdout.write(stdout.isTTY ? '\x1b[H\x1b[2J' : '\n'),
     fail(message, advice) {
       labelled(style('red', 'mailbearer:'), message);
       if (advice !== undefined) hint(advice);
     },
     async ask(question, signal) {
+      endProgress();
       stderr.write(printable(question));
       return (await input().line(signal))?.trim();
     },
     async askSecret(question, signal) {
+      endProgress();
       stderr.write(printable(question));
       try {
         const line = await input().hiddenLine(signal);

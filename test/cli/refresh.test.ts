@@ -1,5 +1,9 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { exitStatus } from '../../src/core/errors.js';
+import { systemClock } from '../../src/core/clock.js';
+import { Secret } from '../../src/core/secret.js';
+import { createFileStore } from '../../src/tokens/file-store.js';
+import { hasTerminals, startOnTerminal } from '../support/run-binary.js';
 import { openTokenDirectory, type TokenDirectory } from './token-directory.js';
 
 let place: TokenDirectory;
@@ -41,6 +45,49 @@ describe('refresh', () => {
     expect(stdout).toMatch(/^a@corp\.example: failed$/m);
     expect(stdout).toMatch(/^b@corp\.example: refreshed/m);
     expect(stderr).toMatch(/^mailbearer: a@corp\.example: .*no refresh_token\nhint: mailbearer get-token /);
+  });
+
+  test('takes what another process has refreshed while it waited for the lock', async () => {
+    const file = await place.write('a@corp.example', {});
+    await place.write('b@corp.example', { refresh_token: '' });
+    const store = createFileStore({ path: file, clock: systemClock, random: Math.random });
+    const { command } = await store.exclusively(async (locked) => {
+      const started = place.start('refresh');
+      // The other account fails at once: by then both files have been read.
+      await started.says(/b@corp\.example: .*no refresh_token/);
+      const reservation = await locked.reserve();
+      const expiresAt = Date.now() + 3_600_000;
+      await reservation.commit({ accessToken: new Secret('A2'), refreshToken: undefined, expiresAt });
+      await reservation.release();
+      return { command: started };
+    });
+    expect((await command.finished).stdout).toContain('a@corp.example: refreshed elsewhere');
+    expect(place.endpoint.requests).toEqual([]);
+  });
+
+  test('ends with the worst status, whichever came first, and lists in the order of the accounts', async () => {
+    await place.configure({
+      accounts: { 'a@corp.example': { token_endpoint: 'http://127.0.0.1:1/' } },
+    });
+    await place.write('a@corp.example', {});
+    const passing = await place.run('refresh', 'a@corp.example');
+    expect(passing.status).toBe(exitStatus.tempFail);
+    await place.write('b@corp.example', { refresh_token: '' });
+    const { status, stdout } = await place.run('refresh', '--json', 'a@corp.example', 'b@corp.example');
+    expect(status).toBe(exitStatus.config);
+    const results = JSON.parse(stdout) as { account: string }[];
+    expect(results.map(({ account }) => account)).toEqual(['a@corp.example', 'b@corp.example']);
+  });
+
+  test.skipIf(!hasTerminals)('shows on a terminal what it is waiting for', async () => {
+    const file = await place.write('a@corp.example', {});
+    const store = createFileStore({ path: file, clock: systemClock, random: Math.random });
+    const { command } = await store.exclusively(async () => {
+      const started = startOnTerminal(['refresh'], { env: { MAILBEARER_CONFIG: place.configFile } });
+      await started.says(/Refreshing a@corp\.example …$/);
+      return { command: started };
+    });
+    expect((await command.finished).stdout).toMatch(/ …\r\x1b\[Ka@corp\.example: refreshed/);
   });
 
   test('--json prints one list', async () => {

@@ -24,42 +24,59 @@ const making = { makesFiles: true };
 /** Providers count requests; a few at once are enough to be done soon. */
 const atOnce = 4;
 
-/** Resolves to the exit status of the first failure, or 0; throws AppError, or Interrupted. */
+/** Resolves to the worst exit status of all, or 0; throws AppError, or Interrupted. */
 export function runRefresh(options: RefreshOptions, ui: Ui): Promise<number> {
   return untilInterrupted(async (signal) => {
     const context = await openContext(options.configFile);
     const chosen = await choose(options.accounts, context, ui);
-    const facts: Facts[] = [];
+    const facts = new Map<Found, Facts>();
+    const underWay = new Set<string>();
+    const showProgress = () =>
+      ui.progress(underWay.size === 0 ? undefined : `Refreshing ${[...underWay].join(', ')} …`);
     let status: number = exitStatus.ok;
     await eachOf(chosen, async (found) => {
       signal.throwIfAborted();
-      const result = await refresh(found, context, ui, signal);
-      signal.throwIfAborted();
       const { name } = found.account;
+      underWay.add(name);
+      showProgress();
+      const result = await refresh(found, context, ui, signal);
+      underWay.delete(name);
+      showProgress();
+      signal.throwIfAborted();
       if (result.kind === 'failed') {
         const error = forOnce(result.error);
         if (error.code === 'internal') throw error;
-        status ||= error.failure.exitStatus;
+        status = worseOf(status, error.failure.exitStatus);
         ui.fail(`${name}: ${error.message}`, error.hint);
-        facts.push({ account: name, ok: false, error: describe(error) });
+        facts.set(found, { account: name, ok: false, error: describe(error) });
         if (options.json !== true) await ui.data(`${name}: failed`);
-        return;
+      } else {
+        const left = Math.round((result.stored.expiresAt - context.clock.now()) / 1000);
+        facts.set(found, {
+          account: name,
+          ok: true,
+          refreshed: result.kind === 'refreshed',
+          refresh_token_replaced: result.kind === 'refreshed' && result.rotated,
+          expires_at: new Date(result.stored.expiresAt).toISOString(),
+          expires_in: left,
+        });
+        const what = result.kind === 'refreshed' ? 'refreshed' : 'refreshed elsewhere meanwhile';
+        if (options.json !== true) await ui.data(`${name}: ${what}, expires in ${formatDuration(left)}`);
       }
-      const left = Math.round((result.stored.expiresAt - context.clock.now()) / 1000);
-      facts.push({
-        account: name,
-        ok: true,
-        refreshed: result.kind === 'refreshed',
-        refresh_token_replaced: result.kind === 'refreshed' && result.rotated,
-        expires_at: new Date(result.stored.expiresAt).toISOString(),
-        expires_in: left,
-      });
-      const what = result.kind === 'refreshed' ? 'refreshed' : 'refreshed elsewhere meanwhile';
-      if (options.json !== true) await ui.data(`${name}: ${what}, expires in ${formatDuration(left)}`);
+      showProgress();
     });
-    if (options.json === true) await ui.data(JSON.stringify(facts, undefined, 2));
+    if (options.json === true) {
+      const inOrder = chosen.flatMap((found) => facts.get(found) ?? []);
+      await ui.data(JSON.stringify(inOrder, undefined, 2));
+    }
     return status;
   });
+}
+
+/** What needs a person is worse than what passes. */
+function worseOf(one: number, other: number): number {
+  const weight = (status: number) => (status === exitStatus.tempFail ? 1 : status);
+  return weight(other) > weight(one) ? other : one;
 }
 
 async function choose(words: readonly string[], context: Context, ui: Ui): Promise<readonly Found[]> {
