@@ -1,10 +1,11 @@
 /**
- * A private Dovecot that does one thing: answer Postfix's SASL questions on a socket, by asking an OpenID
- * provider about each access token (RFC 7662). No mail protocol, no log file, nothing in /etc/dovecot.
+ * A private Dovecot: it answers Postfix's SASL questions on a socket, by asking an OpenID provider about each access
+ * token (RFC 7662), and where a test wants it shows the mail by IMAP. No log file, nothing in /etc/dovecot.
  * Written for Dovecot 2.3, Debian 12's; 2.4 has another configuration language.
  */
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { Certificate } from './certificates.js';
 import { type RunningProgram, startProgram } from './process.js';
 
 export interface Dovecot {
@@ -21,6 +22,15 @@ export interface DovecotOptions {
   readonly introspectionUrl: URL;
   /** The field of its answer that must equal the login name. */
   readonly usernameAttribute: string;
+  readonly imap?: ImapOptions | undefined;
+}
+
+export interface ImapOptions {
+  /** TLS from the first octet, on 127.0.0.1. */
+  readonly port: number;
+  readonly certificate: Certificate;
+  /** A Maildir for each login name. */
+  readonly mailboxes: string;
 }
 
 export async function startDovecot(options: DovecotOptions): Promise<Dovecot> {
@@ -41,8 +51,7 @@ active_value = true
     configFile,
     `base_dir = ${directory}/run
 log_path = /dev/stderr
-protocols =
-ssl = no
+${options.imap === undefined ? 'protocols =\nssl = no' : imapService(options.imap)}
 auth_mechanisms = xoauth2 oauthbearer
 auth_verbose = yes
 # Real servers answer a refused sign-in after two seconds and slow down who fails often; tests fail on purpose.
@@ -85,4 +94,24 @@ service auth {
       await program.stop();
     },
   };
+}
+
+/** As the user that Postfix delivers as. */
+function imapService({ certificate, mailboxes, port }: ImapOptions): string {
+  return `protocols = imap
+ssl = required
+ssl_cert = <${certificate.certificateFile}
+ssl_key = <${certificate.keyFile}
+mail_location = maildir:${mailboxes}/%u
+service imap-login {
+  chroot =
+  inet_listener imap {
+    port = 0
+  }
+  inet_listener imaps {
+    address = 127.0.0.1
+    port = ${port}
+    ssl = yes
+  }
+}`;
 }

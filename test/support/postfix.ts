@@ -161,9 +161,14 @@ export interface SubmissionServerOptions {
   readonly extra?: string;
 }
 
+/** A Maildir for each recipient that has got something, below a submission server's directory. */
+export function mailboxesOf(directory: string): string {
+  return join(directory, 'mail');
+}
+
 /** A server that takes mail only under TLS from who has signed in, says who that was in its Received line, and keeps it. */
 export async function startSubmissionServer(options: SubmissionServerOptions): Promise<SubmissionServer> {
-  const mailboxes = join(options.directory, 'mail');
+  const mailboxes = mailboxesOf(options.directory);
   const nobody = Number(await run('id', ['-u', 'nobody']));
   const domains = new Set(options.recipients.map((address) => address.slice(address.lastIndexOf('@') + 1)));
   const postfix = await startPostfix(

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { type OpenIdProvider, startOpenIdProvider } from '../../examples/demo/openid-provider.js';
 import { type CertificateAuthority, createCertificateAuthority } from '../support/certificates.js';
 import { type Dovecot, startDovecot } from '../support/dovecot.js';
-import { startSubmissionServer, type SubmissionServer } from '../support/postfix.js';
+import { mailboxesOf, startSubmissionServer, type SubmissionServer } from '../support/postfix.js';
 import { temporaryDirectory } from '../support/process.js';
 import { teardown } from './teardown.js';
 
@@ -28,6 +28,8 @@ export interface MailServiceOptions {
   readonly accessTokenSeconds?: number;
   /** More main.cf lines for the server. */
   readonly mainCf?: string;
+  /** Where the mail that has arrived is shown by IMAP, to whoever has a token. */
+  readonly imapPort?: number;
 }
 
 export async function startMailService(options: MailServiceOptions): Promise<MailService> {
@@ -42,17 +44,23 @@ export async function startMailService(options: MailServiceOptions): Promise<Mai
   const introspectionUrl = new URL(provider.introspectionEndpoint);
   introspectionUrl.username = provider.mailServer.clientId;
   introspectionUrl.password = provider.mailServer.clientSecret;
+  const upstream = join(directory, 'upstream');
+  const certificate = await authority.issue('upstream');
   const dovecot = teardown.add(
     await startDovecot({
       directory: join(directory, 'dovecot'),
       introspectionUrl,
       usernameAttribute: 'username',
+      imap:
+        options.imapPort === undefined
+          ? undefined
+          : { port: options.imapPort, certificate, mailboxes: mailboxesOf(upstream) },
     }),
   );
   const server = teardown.add(
     await startSubmissionServer({
-      directory: join(directory, 'upstream'),
-      certificate: await authority.issue('upstream'),
+      directory: upstream,
+      certificate,
       authSocket: dovecot.authSocket,
       recipients: options.recipients,
       ...(options.mainCf === undefined ? {} : { extra: options.mainCf }),

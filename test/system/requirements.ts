@@ -10,6 +10,14 @@ const programs = {
   postfix: ['postconf', '-dh', 'mail_version'],
   'dovecot-core': ['dovecot', '--version'],
   curl: ['curl', '--version'],
+  // Git itself answers for a command that it has.
+  'git-email': ['git', 'send-email', '--dump-aliases'],
+  // git-email only recommends it, and does not start without.
+  'libmailtools-perl': ['perl', '-MMail::Address', '-e', 'print Mail::Address->VERSION'],
+  'dovecot-imapd': ['test', '-x', '/usr/lib/dovecot/imap'],
+  isync: ['mbsync', '--version'],
+  // A plugin of Cyrus SASL, with which mbsync signs in.
+  'libsasl2-modules-kdexoauth2': ['dpkg-query', '-W', 'libsasl2-modules-kdexoauth2'],
   msmtp: ['msmtp', '--version'],
   mutt: ['mutt', '-v'],
   // Not python3-minimal, which has no smtplib.

@@ -2,11 +2,11 @@
  * The lines of docs/clients.md: programs that sign in by themselves, with a token that `mailbearer token` gives
  * them, at Debian's Postfix with Dovecot, which asks the provider about each token.
  */
-import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { run } from '../support/process.js';
+import { freePort, run } from '../support/process.js';
 import { binaryPath } from '../support/run-binary.js';
 import { type MailService, startMailService } from './mail-service.js';
 import { compose } from './message.js';
@@ -16,15 +16,20 @@ import { programsMissing } from './requirements.js';
 const alice = 'alice@example.test';
 const inbox = 'inbox@example.test';
 
-describe.skipIf(programsMissing('curl', 'msmtp', 'mutt'))(
+const programs = ['curl', 'git-email', 'isync', 'msmtp', 'mutt', 'python3'] as const;
+const theirNeeds = ['dovecot-imapd', 'libmailtools-perl', 'libsasl2-modules-kdexoauth2'] as const;
+
+describe.skipIf(programsMissing(...programs, ...theirNeeds))(
   'programs that ask for tokens, set up as the docs say',
   () => {
     let service: MailService;
     let home: string;
     let messageFile: string;
+    let imapPort: number;
 
     beforeAll(async () => {
-      service = await startMailService({ accounts: [alice], recipients: [inbox] });
+      imapPort = await freePort();
+      service = await startMailService({ accounts: [alice], recipients: [alice, inbox], imapPort });
       const relay = await prepareRelay(service);
       await relay.signIn(alice);
       home = join(service.directory, 'home');
@@ -49,7 +54,9 @@ describe.skipIf(programsMissing('curl', 'msmtp', 'mutt'))(
       return lines
         .replaceAll('smtp.gmail.com:587', `localhost:${service.server.port}`)
         .replaceAll('smtp.gmail.com', 'localhost')
+        .replaceAll('imap.gmail.com', 'localhost')
         .replaceAll('port 587', `port ${service.server.port}`)
+        .replaceAll('port=587', `port=${service.server.port}`)
         .replaceAll('me@gmail.com', alice)
         .replaceAll('you@example.org', inbox)
         .replaceAll('message.eml', messageFile);
@@ -65,12 +72,19 @@ describe.skipIf(programsMissing('curl', 'msmtp', 'mutt'))(
       return (await service.server.nextMessage(inbox, known)).toString('latin1');
     }
 
-    it('msmtp', async () => {
+    it('msmtp, and git by way of it', async () => {
       const trust = `tls_trust_file ${service.authority.certificateFile}\n`;
       await writeFile(join(home, '.msmtprc'), `defaults\n${trust}${await linesFor('msmtp')}`, {
         mode: 0o600,
       });
       expect(await arrival(() => shell(`msmtp ${inbox} < '${messageFile}'`))).toContain('It works.');
+      const patch = '0001-change.patch';
+      await writeFile(join(home, patch), `From: ${alice}\nSubject: [PATCH] change\n\nIt is better so.\n`);
+      // Whoever uses git has told it this much.
+      const identity =
+        'git config --global user.name Alice; git config --global user.email alice@home.example';
+      const lines = await linesFor('git');
+      expect(await arrival(() => shell(`cd "$HOME"\n${identity}\n${lines}`))).toContain('It is better so.');
     });
 
     it('mutt', async () => {
@@ -88,6 +102,41 @@ describe.skipIf(programsMissing('curl', 'msmtp', 'mutt'))(
         `curl -sS --cacert '${service.authority.certificateFile}' `,
       );
       expect(await arrival(() => shell(lines))).toContain('It works.');
+    });
+
+    it('mbsync', async () => {
+      const [local, lines] = [join(home, 'mail'), await linesFor('mbsync')];
+      await mkdir(local);
+      const server = `Port ${imapPort}\nCertificateFile ${service.authority.certificateFile}\n`;
+      const rest = `
+IMAPStore there
+Account gmail
+
+MaildirStore here
+Path ${local}/
+Inbox ${local}/inbox
+
+Channel all
+Far :there:
+Near :here:
+Create Near
+`;
+      await writeFile(join(home, '.mbsyncrc'), `${lines}${server}${rest}`);
+      // Git has sent her a copy of the patch.
+      const known = (await service.server.messages(alice)).length;
+      await shell(`msmtp ${alice} < '${messageFile}'`);
+      await service.server.nextMessage(alice, known);
+      await shell('mbsync all');
+      const fetched = join(local, 'inbox', 'new');
+      const messages = (await readdir(fetched)).map((name) => readFile(join(fetched, name), 'latin1'));
+      expect((await Promise.all(messages)).join('\n')).toContain('It works.');
+    });
+
+    it('Python', async () => {
+      const script = join(home, 'send.py');
+      await writeFile(script, await linesFor('python'));
+      const trust = `SSL_CERT_FILE='${service.authority.certificateFile}'`;
+      expect(await arrival(() => shell(`${trust} python3 '${script}'`))).toContain('It works.');
     });
   },
 );
