@@ -33,7 +33,7 @@ export async function trySignIn(
     if (error instanceof AuthRefused) {
       ui.fail(
         `the sign-in is complete, but the token is not taken: ${message}`,
-        adviceForRefusal(message) ?? hint,
+        adviceForRefusal(message, account) ?? hint,
       );
       return exitStatus.noPermission;
     }

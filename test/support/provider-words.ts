@@ -259,7 +259,7 @@ export const endpointWords: readonly EndpointWords[] = [
 
 /** What a submission server says, and a part of the sentence that an administrator gets. */
 export interface ServerWords {
-  readonly provider: 'Google' | 'Microsoft';
+  readonly provider: 'Google' | 'Microsoft' | 'Others';
   readonly reply: string;
   readonly meaning: string;
 }
@@ -272,7 +272,7 @@ export const serverWords: readonly ServerWords[] = [
   said(
     'Google',
     '535 5.7.8 Username and Password not accepted. For more information, go to https://support.google.com/mail/?p=BadCredentials',
-    'sign in as the mailbox',
+    'sign in as ADDRESS',
   ),
   said(
     'Google',
@@ -308,4 +308,12 @@ export const serverWords: readonly ServerWords[] = [
   ),
   said('Microsoft', '432 4.3.2 Concurrent connections limit exceeded', 'max_sessions'),
   said('Microsoft', '432 4.3.2 STOREDRV.ClientSubmit; sender thread limit exceeded', 'max_sessions'),
+  said('Microsoft', '451 4.7.0 Temporary server error. Please try again later.', 'passes'),
+  said('Google', '421 4.7.0 Try again later, closing connection.', 'send less at once'),
+  said(
+    'Google',
+    '450 4.2.1 The user you are trying to contact is receiving mail too quickly.',
+    'too much at once',
+  ),
+  said('Others', '535 5.7.8 Authentication failed: bad token', 'scope for SMTP'),
 ];
