@@ -36,10 +36,59 @@ describe('test-send', () => {
     expect(upstream.messages[0]?.data).toMatch(/^Subject: hello\r$/m);
     expect(stderr).toMatch(/^C: MAIL FROM:<a@corp\.example>$/m);
     expect(stderr).toMatch(/^S: 250 /m);
+    expect(stderr).toMatch(/^S: 250-?.AUTH XOAUTH2 OAUTHBEARER$/m);
     const response = Buffer.from(`user=${from}\x01auth=Bearer A-${from}\x01\x01`).toString('base64');
     expect(upstream.lines.join('\n')).toContain(response);
     expect(stderr).not.toContain(response.slice(0, 30));
     expect(stderr).not.toContain(`A-${from}`);
+  });
+
+  test('shows a long token only after the server has asked for it, since Gmail takes no long line', async () => {
+    const token = `ya29.${'x1'.repeat(400)}`;
+    await place.write(from, { access_token: token });
+    const { status, stderr } = await send('--direct');
+    expect(status).toBe(exitStatus.ok);
+    expect(upstream.lines).toContain('[1] AUTH XOAUTH2');
+    expect(upstream.lines.every((line) => !line.includes('AUTH') || line.length < 512)).toBe(true);
+    expect(stderr).toMatch(/^C: AUTH XOAUTH2\nS: 334 ?\nC: \[redacted\]\nS: 235 /m);
+    expect(stderr).not.toContain('x1x1');
+  });
+
+  test('signs in with OAUTHBEARER where that is the mechanism', async () => {
+    const smtp = { host: '127.0.0.1', port: upstream.port, tls: 'none' };
+    await place.configure({ accounts: { [from]: { provider: 'corp', mechanism: 'oauthbearer', smtp } } });
+    const { status, stderr } = await send('--direct');
+    expect(status).toBe(exitStatus.ok);
+    expect(stderr).toContain('C: AUTH OAUTHBEARER [redacted]');
+  });
+
+  test('says why a sign-in is refused, and what mends it, by the name of the mailbox', async () => {
+    const refusal =
+      '535 5.7.139 Authentication unsuccessful, SmtpClientAuthentication is disabled for the Mailbox.';
+    upstream.script = (event) => (event.startsWith('AUTH') ? `${refusal}\r\n` : undefined);
+    const { status, stderr } = await send('--direct');
+    expect(status).toBe(exitStatus.failed);
+    expect(stderr).toContain(`was answered ${refusal}`);
+    expect(stderr).toContain(`Set-CASMailbox -Identity ${from} -Smtp`);
+    expect(upstream.messages).toEqual([]);
+  });
+
+  test('does not send without a sign-in where none is offered', async () => {
+    upstream.script = (event) => (event.startsWith('EHLO') ? '250 hello\r\n' : undefined);
+    const { status, stderr } = await send('--direct');
+    expect(status).toBe(exitStatus.config);
+    expect(stderr).toMatch(/offers no AUTH at all/);
+    expect(upstream.messages).toEqual([]);
+  });
+
+  test('is stopped by Ctrl-C', async () => {
+    upstream.script = (event) => (event.startsWith('MAIL') ? { act: () => undefined } : undefined);
+    const command = place.start('test-send', '--from', from, '--to', to, '--direct');
+    await command.says(/C: MAIL FROM/);
+    command.signal('SIGINT');
+    const { status, stderr } = await command.finished;
+    expect(status).toBe(130);
+    expect(stderr).not.toContain('not sent');
   });
 
   test('sends through the relay that runs', async () => {

@@ -2,7 +2,7 @@
  * `test-send`: a real message, through the relay as Postfix would send it, or with `--direct` straight to the
  * provider as the sender's account. The dialogue goes to standard error, the outcome to standard output.
  */
-import { canSubmit } from '../../accounts/account.js';
+import { canSubmit, type SubmittingAccount } from '../../accounts/account.js';
 import { readTrustedRoots } from '../../accounts/trusted-roots.js';
 import { isAddress } from '../../config/values.js';
 import { AppError, exitStatus } from '../../core/errors.js';
@@ -23,7 +23,7 @@ export interface TestSendOptions {
   readonly json?: boolean;
 }
 
-type Way = Pick<Submission, 'server' | 'login' | 'ca'>;
+type Way = Pick<Submission, 'server' | 'login' | 'ca'> & { readonly account?: SubmittingAccount };
 
 /** Resolves to 0; 1 when a recipient or the message was refused, 75 when it was deferred, 69 without a session. */
 export function runTestSend(options: TestSendOptions, ui: Ui): Promise<number> {
@@ -32,7 +32,7 @@ export function runTestSend(options: TestSendOptions, ui: Ui): Promise<number> {
       if (!isAddress(address))
         throw new AppError('usage', `${address} is no address`, { hint: 'it looks like me@example.org' });
     const context = await openContext(options.configFile);
-    const way =
+    const { account, ...way }: Way =
       options.direct === true ? await direct(options.from, context, ui, signal) : throughRelay(context);
     const { host, port } = way.server;
     try {
@@ -43,12 +43,14 @@ export function runTestSend(options: TestSendOptions, ui: Ui): Promise<number> {
         subject: options.subject ?? 'A test by mailbearer',
         text: `This message was sent by "mailbearer test-send" through ${host}:${port}.\n`,
         dialogue: (line) => ui.say(line),
+        signal,
       });
       return await report(submitted, options, ui);
     } catch (error) {
+      signal.throwIfAborted();
       if (!(error instanceof SubmissionError)) throw error;
       const { code, message } = error;
-      ui.fail(`not sent: ${message}`, adviceForRefusal(message) ?? hintFor(code, options.direct));
+      ui.fail(`not sent: ${message}`, adviceForRefusal(message, account) ?? hintFor(code, options.direct));
       if (options.json === true)
         await ui.data(JSON.stringify({ ok: false, reply: message, code: code ?? null }, undefined, 2));
       if (code === undefined) return exitStatus.unavailable;
@@ -69,8 +71,9 @@ async function direct(from: string, context: Context, ui: Ui, signal: AbortSigna
   if (!canSubmit(account)) throw account.submission;
   const token = await freshToken(found, context.clock, ui, signal);
   const { ca } = await readTrustedRoots(account.client);
-  const { smtp: server, user } = account.submission;
-  return { server, login: { user, token }, ...(ca && { ca: [...ca] }) };
+  const { mechanism, smtp: server, user } = account.submission;
+  const credentials = { user, token, host: server.host, port: server.port };
+  return { account, server, login: { credentials, mechanism }, ...(ca && { ca: [...ca] }) };
 }
 
 async function report(

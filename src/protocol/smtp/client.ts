@@ -104,7 +104,11 @@ function* sayHello(clientName: string): Conversation<Extensions> {
   return extensions;
 }
 
-function* authenticate(options: SignInOptions, extensions: Extensions): Conversation<void> {
+/** AUTH and what follows it. Throws AppError upstream-mechanism when nothing offered fits, and AuthRefused. */
+export function* authenticate(
+  options: Pick<SignInOptions, 'mechanism' | 'credentials'>,
+  extensions: Extensions,
+): Conversation<void> {
   const offered = new Set(extensions.get('AUTH') ?? []);
   const mechanism = chooseMechanism(offered, options.mechanism);
   if (mechanism === undefined) {
