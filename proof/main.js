@@ -1,8 +1,8 @@
 // @ts-check
 /**
- * `npm run proof:storm` and `npm run proof:fuzz`: the long forms of what `npm test` does briefly. Progress goes to
- * standard error, figures to standard output; the exit status is 1 when a fault was found, 2 when the command line is
- * wrong.
+ * `npm run proof:storm`, `proof:fuzz` and `proof:refresh`: the long forms of what `npm test` does briefly. Progress
+ * goes to standard error, figures to standard output; the exit status is 1 when a fault was found, 2 when the command
+ * line is wrong.
  *
  * The proofs and the test servers that they use are TypeScript. They are compiled into npm's cache directory below
  * node_modules, so that imports find their packages and git sees nothing.
@@ -37,10 +37,16 @@ const progress = (line) => process.stderr.write(`${line}\n`);
 
 /** @returns {Promise<import('./report.js').Report>} */
 async function prove() {
+  const program = join(root, 'bin/mailbearer.js');
   if ('messages' in options) {
     /** @type {typeof import('./storm/storm.js')} */
     const { storm } = await import(join(compiled, 'proof/storm/storm.js'));
-    return storm({ ...options, lifeMs: 2000, program: join(root, 'bin/mailbearer.js'), progress });
+    return storm({ ...options, lifeMs: 2000, program, progress });
+  }
+  if ('kills' in options) {
+    /** @type {typeof import('./refresh/refresh.js')} */
+    const { killRefreshes } = await import(join(compiled, 'proof/refresh/refresh.js'));
+    return killRefreshes({ ...options, program, mortal: join(root, 'proof/refresh/mortal.js'), progress });
   }
   /** @type {typeof import('./fuzz/fuzz.js')} */
   const { fuzz } = await import(join(compiled, 'proof/fuzz/fuzz.js'));
@@ -60,7 +66,7 @@ setTimeout(() => {
 /** Ends the process when it is wrong. */
 function commandLine() {
   try {
-    if (name === 'storm' || name === 'fuzz') return readOptions(args, defaults[name]);
+    if (name === 'storm' || name === 'fuzz' || name === 'refresh') return readOptions(args, defaults[name]);
     throw new TypeError(`there is no proof "${name}"`);
   } catch (error) {
     if (!(error instanceof TypeError)) throw error;

@@ -10,6 +10,7 @@ import { parseArgs } from 'node:util';
 export const defaults = {
   storm: { messages: 2000, seed: 1, seconds: 600 },
   fuzz: { count: 1_000_000, seed: 1, seconds: 600 },
+  refresh: { kills: 1000, seed: 1, seconds: 1200 },
 };
 
 /** One line for each proof. */

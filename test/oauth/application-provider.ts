@@ -9,6 +9,8 @@ export interface ApplicationProvider {
   readonly tokenEndpoint: URL;
   readonly withSecret: { readonly clientId: string; readonly clientSecret: string };
   readonly withCertificate: { readonly clientId: string };
+  /** How many requests came. */
+  readonly requests: number;
   close(): Promise<void>;
 }
 
@@ -48,8 +50,15 @@ export async function startApplicationProvider(options: {
     features: { clientCredentials: { enabled: true }, devInteractions: { enabled: false } },
   });
   const handle = provider.callback();
-  server.on('request', (request, response) => void handle(request, response));
+  let requests = 0;
+  server.on('request', (request, response) => {
+    requests++;
+    void handle(request, response);
+  });
   return {
+    get requests() {
+      return requests;
+    },
     tokenEndpoint: new URL(`${issuer}/token`),
     withSecret: { clientId: 'with-secret', clientSecret },
     withCertificate: { clientId: 'with-certificate' },

@@ -31,6 +31,7 @@ describe('the command line of a proof', () => {
     expect(usage).toEqual([
       'npm run proof:storm -- [--messages N] [--seed N] [--seconds N]',
       'npm run proof:fuzz -- [--count N] [--seed N] [--seconds N]',
+      'npm run proof:refresh -- [--kills N] [--seed N] [--seconds N]',
     ]);
   });
 });
