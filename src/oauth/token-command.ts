@@ -1,14 +1,16 @@
 /**
- * A token that another program has: pizauth, oama, gcloud, or a script. It prints the token on a line, or JSON with
- * `access_token` and `expires_in` (seconds) or `expiry` (seconds since the epoch). Its first word of complaint is
- * shown in short, and never what it prints nor what looks like a secret.
+ * A token that another program has: pizauth, oama, gcloud, or a script; printed-token.ts knows what they print. The
+ * program's first word of complaint is shown in short, and never what it prints nor what looks like a secret. It has a
+ * process group of its own, which is ended whole when it takes too long.
  */
 import { spawn } from 'node:child_process';
 import { type Clock, systemClock } from '../core/clock.js';
+import { formatDuration } from '../core/duration.js';
 import { Secret } from '../core/secret.js';
 import { readable } from './classify.js';
 import { withoutSuspects } from './foreign-words.js';
 import type { RefreshOutcome } from './outcome.js';
+import { readPrintedToken } from './printed-token.js';
 
 const timeoutMs = 30_000;
 const mostOctets = 65_536;
@@ -48,7 +50,18 @@ export async function runTokenCommand(
     const words = withoutSuspects(readable(first, [...secrets, ...wordsOf(stdout)]));
     return failed(`token_command ${how}${words === '' ? '' : `: ${words}`}`);
   }
-  return understand(stdout.trim(), clock.now()) ?? failed('token_command printed no token');
+  const printed = readPrintedToken(stdout.trim(), clock.now());
+  if (printed === undefined) return failed('token_command printed no token');
+  const { secondsLeft = assumedLifetimeSeconds, token } = printed;
+  if (secondsLeft <= 0)
+    return failed(`token_command printed a token that expired ${formatDuration(-secondsLeft)} ago`);
+  return {
+    kind: 'refreshed',
+    accessToken: token,
+    refreshToken: undefined,
+    expiresInSeconds: secondsLeft,
+    lifetimeKnown: true,
+  };
 }
 
 /** What was printed, part by part: it may be said once more. Short words give nothing away. */
@@ -60,48 +73,15 @@ function failed(reason: string): RefreshOutcome {
   return { kind: 'transient', reason, retryAfterSeconds: undefined };
 }
 
-function understand(text: string, now: number): RefreshOutcome | undefined {
-  const json = text.startsWith('{') ? parse(text) : { access_token: text };
-  const token = json?.['access_token'];
-  if (typeof token !== 'string' || !/^[\x21-\x7e]+$/.test(token)) return undefined;
-  const life = lifetime(json, token, now);
-  return {
-    kind: 'refreshed',
-    accessToken: new Secret(token),
-    refreshToken: undefined,
-    expiresInSeconds: life ?? assumedLifetimeSeconds,
-    lifetimeKnown: true,
-  };
-}
-
-/** As it says, else as a JWT says of itself; seconds. */
-function lifetime(json: Record<string, unknown> | undefined, token: string, now: number): number | undefined {
-  const expiresIn = Number(json?.['expires_in']);
-  if (expiresIn > 0) return Math.floor(expiresIn);
-  const payload = Buffer.from(token.split('.')[1] ?? '', 'base64url').toString();
-  const expiry = Number(json?.['expiry'] ?? parse(payload)?.['exp']);
-  const left = Math.floor(expiry - now / 1000);
-  return left > 0 ? left : undefined;
-}
-
-function parse(text: string): Record<string, unknown> | undefined {
-  try {
-    const value: unknown = JSON.parse(text);
-    return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
 function run(program: string, args: readonly string[], clock: Clock): Promise<Ended> {
   return new Promise((resolve, reject) => {
-    const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'], detached: true });
     const said = { stdout: '', stderr: '' };
     let timedOut = false;
     const timer = clock.setTimer(timeoutMs, () => {
       timedOut = true;
-      child.kill('SIGKILL');
-      // What it has started may hold its pipes open.
+      endGroup(child.pid);
+      // What has left its group may hold its pipes open.
       child.stdout.destroy();
       child.stderr.destroy();
     });
@@ -118,4 +98,13 @@ function run(program: string, args: readonly string[], clock: Clock): Promise<En
       resolve({ status, signal, ...said, timedOut });
     });
   });
+}
+
+/** It and all that it has started. A pid that is still ours to wait for cannot be another's group. */
+function endGroup(pid: number | undefined): void {
+  try {
+    if (pid !== undefined) process.kill(-pid, 'SIGKILL');
+  } catch {
+    // All of it has ended.
+  }
 }
