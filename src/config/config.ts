@@ -66,6 +66,8 @@ export interface ListenAddress {
 export interface Config extends ClientSettings {
   /** The file it came from; undefined when there is none and defaults hold. */
   readonly source: string | undefined;
+  /** Whose readers read a secret of the configuration: itself, where one stands in it, and those it refers to. */
+  readonly secretFiles: readonly string[];
   /** Undefined: the default directories, whichever exist. */
   readonly tokenDirs: readonly string[] | undefined;
   readonly logLevel: LogLevel;

@@ -29,7 +29,7 @@ export async function loadConfig(options: LoadOptions): Promise<Loaded> {
   if (named !== undefined) {
     const content = await read(named);
     if (content === undefined) throw unreadable(named, 'no such file');
-    return parseConfig(await parseJson(content, named, options.env), named);
+    return parse(content, named, options.env);
   }
   const homeDirectory = options.homeDirectory ?? homedir();
   const candidates = configCandidates({
@@ -46,7 +46,7 @@ export async function loadConfig(options: LoadOptions): Promise<Loaded> {
       return undefined;
     });
     if (content === undefined) continue;
-    const { config, warnings } = parseConfig(await parseJson(content, file, options.env), file);
+    const { config, warnings } = await parse(content, file, options.env);
     return { config, warnings: [...passedOver, ...warnings] };
   }
   return { ...parseConfig({}, undefined), warnings: passedOver };
@@ -79,10 +79,13 @@ function unreadable(file: string, reason: string, cause?: unknown): AppError {
 }
 
 /** With the secrets that it refers to. */
-function parseJson(content: string, file: string, env: LoadOptions['env']): Promise<unknown> {
-  const json = parseLenientJson(content);
-  if (json.kind === 'value') return resolveSecrets(json.value, { env, source: file });
-  throw new AppError('config-invalid', `${file}: ${json.problem}`, {
-    hint: 'the file must hold one JSON object; comments and trailing commas are allowed',
-  });
+async function parse(content: string, source: string, env: LoadOptions['env']): Promise<Loaded> {
+  const parsed = parseLenientJson(content);
+  if (parsed.kind !== 'value')
+    throw new AppError('config-invalid', `${source}: ${parsed.problem}`, {
+      hint: 'the file must hold one JSON object; comments and trailing commas are allowed',
+    });
+  const { files: secretFiles, json } = await resolveSecrets(parsed.value, { env, source });
+  const { config, warnings } = parseConfig(json, source);
+  return { config: { ...config, secretFiles }, warnings };
 }

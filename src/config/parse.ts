@@ -66,6 +66,7 @@ function toConfig(raw: RawConfig, source: string | undefined): Config {
   return {
     ...clientSettings(raw),
     source,
+    secretFiles: [],
     tokenDirs: raw.token_dir,
     logLevel: logLevel(raw),
     providers: new Map(Object.entries(raw.providers).map(([name, entry]) => [name, providerSettings(entry)])),

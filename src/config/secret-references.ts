@@ -4,7 +4,7 @@
  * anything else is made of it. Throws AppError config-invalid that names the key, never a value.
  */
 import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { isAbsolute, join } from 'node:path';
 import { AppError, describeCause } from '../core/errors.js';
 
 /** Keys whose value is a secret, at the top level and in the entries of `providers` and `accounts`. */
@@ -22,30 +22,48 @@ export interface SecretSurroundings {
   readonly source: string;
 }
 
-/** The same JSON with the secrets in their places; what is not understood stays for the schema to refuse. */
-export async function resolveSecrets(json: unknown, surroundings: SecretSurroundings): Promise<unknown> {
-  if (!isObject(json)) return json;
-  const resolved = await resolveIn(json, '', surroundings);
+export interface ResolvedSecrets {
+  /** The same JSON with the secrets in their places; what is not understood stays for the schema to refuse. */
+  readonly json: unknown;
+  /** Files whose readers read a secret: those referred to, and the configuration itself when it holds one. */
+  readonly files: readonly string[];
+}
+
+export async function resolveSecrets(
+  json: unknown,
+  surroundings: SecretSurroundings,
+): Promise<ResolvedSecrets> {
+  if (!isObject(json)) return { json, files: [] };
+  const files = new Set<string>();
+  const resolved = await resolveIn(json, '', surroundings, files);
   for (const section of sections) {
     const entries = resolved[section];
     if (!isObject(entries)) continue;
     const copies: Record<string, unknown> = {};
     for (const [name, entry] of Object.entries(entries))
-      copies[name] = isObject(entry) ? await resolveIn(entry, `${section}.${name}.`, surroundings) : entry;
+      copies[name] = isObject(entry)
+        ? await resolveIn(entry, `${section}.${name}.`, surroundings, files)
+        : entry;
     resolved[section] = copies;
   }
-  return resolved;
+  return { json: resolved, files: [...files] };
 }
 
 async function resolveIn(
   object: Readonly<Record<string, unknown>>,
   prefix: string,
   surroundings: SecretSurroundings,
+  files: Set<string>,
 ): Promise<Record<string, unknown>> {
   const copy = { ...object };
-  for (const [key, value] of Object.entries(object))
-    if (secretKeys.has(key) && isObject(value))
+  for (const [key, value] of Object.entries(object)) {
+    if (!secretKeys.has(key)) continue;
+    if (isObject(value)) {
       copy[key] = await lookUp(value, `${prefix}${key}`, surroundings);
+      // A credential's mode is the service manager's affair: Docker's are 0444.
+      if (typeof value['file'] === 'string') files.add(value['file']);
+    } else if (value !== '') files.add(surroundings.source);
+  }
   return copy;
 }
 
@@ -78,8 +96,13 @@ async function lookUp(
         ),
       );
     case 'file':
+      if (!isAbsolute(name)) throw wrong(`${name} is no absolute path`, forms);
       return readSecret(name, (cause) =>
-        wrong(`cannot be read: ${describeCause(cause)}`, `ls -l ${name}`, cause),
+        wrong(
+          `${name} cannot be read: ${describeCause(cause)}`,
+          `write the secret into ${name}, for this user to read: ls -l ${name}`,
+          cause,
+        ),
       );
     case undefined:
     default:
@@ -89,13 +112,17 @@ async function lookUp(
 
 const forms = 'write { "file": "/path" }, { "env": "NAME" } or { "credential": "NAME" }';
 
-/** Without the line end that editors and `echo` add. */
+/** Without the line end that editors and `echo` add. An empty one would make a public client of its owner. */
 async function readSecret(path: string, failure: (cause: unknown) => AppError): Promise<string> {
+  let text: string;
   try {
-    return (await readFile(path, 'utf8')).replace(/\r?\n$/, '');
+    text = await readFile(path, 'utf8');
   } catch (cause) {
     throw failure(cause);
   }
+  const secret = text.replace(/\r?\n$/, '');
+  if (secret === '') throw failure(new Error('it is empty'));
+  return secret;
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {

@@ -8,6 +8,7 @@ import type { Config, ListenAddress } from '../config/config.js';
 import { defaultTokenDirectories, saslPasswdFile } from '../config/paths.js';
 import { systemClock } from '../core/clock.js';
 import type { Logger } from '../core/logger.js';
+import { findExposures, secretFiles } from '../tokens/exposure.js';
 import { openRoster } from '../refresh/roster.js';
 import { Deadlines } from '../relay/deadlines.js';
 import { startRelay } from '../relay/listener.js';
@@ -38,6 +39,11 @@ export async function startDaemon(config: Config, logger: Logger): Promise<Daemo
       (await import('../oauth/client.js')).requestRefresh(client, refreshToken),
     requestGrant: async (client, grant) => (await import('../oauth/grant.js')).requestGrant(client, grant),
   });
+  await warnAboutExposures(
+    config,
+    roster.accounts().map(({ account }) => account.tokenFile),
+    logger,
+  );
   const traceDialogue = config.logLevel === 'trace';
   const deadlines = new Deadlines(clock);
   const clientName = ehloName(hostname());
@@ -74,4 +80,13 @@ function warnAboutRoot(logger: Logger): void {
     {},
     'running as root: run as the owner of the token files instead (User=postfix where sasl-xoauth2 shares them)',
   );
+}
+
+async function warnAboutExposures(
+  config: Config,
+  tokenFiles: readonly string[],
+  logger: Logger,
+): Promise<void> {
+  for (const { message, remedy: hint } of await findExposures(secretFiles(config, tokenFiles)))
+    logger.warn({ hint }, message);
 }

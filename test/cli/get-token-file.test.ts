@@ -1,4 +1,4 @@
-import { chmod, mkdir, readdir, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readdir, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { signIn } from '../../examples/demo/openid-provider.js';
@@ -82,6 +82,15 @@ describe('get-token --overwrite-existing-token', () => {
     expect(token).toMatchObject(kept);
     expect(token['refresh_token']).not.toBe('dead');
     expect(Number(token['expiry'])).toBeGreaterThan(1);
+  });
+
+  test('keeps its mode, and warns where that lets strangers read the new token', async () => {
+    await place.writeToken({ refresh_token: 'dead' });
+    await chmod(place.tokenFile, 0o644);
+    const { status, stderr } = await signInWith(['gmail', place.tokenFile, '--overwrite-existing-token']);
+    expect(status).toBe(exitStatus.ok);
+    expect((await stat(place.tokenFile)).mode & 0o777).toBe(0o644);
+    expect(stderr).toContain(`hint: chmod o= ${place.tokenFile}\n`);
   });
 
   test('replaces a file that is damaged', async () => {

@@ -1,4 +1,4 @@
-import { mkdir, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { exitStatus } from '../../src/core/errors.js';
@@ -18,12 +18,14 @@ beforeEach(async () => {
 afterEach(() => directory.remove());
 
 const writeToken = (name: string, content: unknown) =>
-  writeFile(join(tokens, name), typeof content === 'string' ? content : JSON.stringify(content));
+  writeFile(join(tokens, name), typeof content === 'string' ? content : JSON.stringify(content), {
+    mode: 0o600,
+  });
 
 /** `config` is the file's text, or keys beside `token_dir`. */
 async function testConfig(config: string | object, ...flags: string[]): Promise<Finished> {
   const text = typeof config === 'string' ? config : JSON.stringify({ token_dir: tokens, ...config });
-  await writeFile(configFile, text);
+  await writeFile(configFile, text, { mode: 0o600 });
   return runBinary(['test-config', '--config-file', configFile, ...flags]);
 }
 
@@ -51,6 +53,29 @@ describe('test-config passes, with the words of the original and status 0', () =
     const text = `{ /* old */ "client_id": "id", "client_secret": "", "log_to_syslog_on_failure": "no",
       "refresh_window": "0", "token_dir": ${JSON.stringify(tokens)}, }`;
     expect(await warnings(text)).toBe('');
+  });
+
+  test('with a warning for each file with secrets that strangers may read, and the command that closes it', async () => {
+    await writeToken('a@gmail.com', { refresh_token: 'R' });
+    const [token, secret] = [join(tokens, 'a@gmail.com'), join(directory.path, 'secret')];
+    await writeFile(secret, 'S\n', { mode: 0o644 });
+    await chmod(token, 0o644);
+    const text = await warnings({ client_id: 'id', client_secret: { file: secret } });
+    for (const path of [token, secret])
+      expect(text).toContain(
+        `warning: everyone on this machine may read ${path} (mode 0644), which holds secrets\nhint: chmod o= ${path}\n`,
+      );
+    expect(text).not.toContain(configFile);
+    await Promise.all([token, secret].map((path) => chmod(path, 0o640)));
+    expect(await warnings({ client_id: 'id', client_secret: { file: secret } })).toBe('');
+  });
+
+  test('with a warning for a configuration that strangers may read, when it holds a secret', async () => {
+    await writeToken('a@gmail.com', { refresh_token: 'R' });
+    await writeFile(configFile, '');
+    await chmod(configFile, 0o644);
+    expect(await warnings({ client_id: 'id', client_secret: '' })).toBe('');
+    expect(await warnings({ client_id: 'id', client_secret: 'S' })).toContain(`hint: chmod o= ${configFile}`);
   });
 
   test('with a warning for a key that nobody knows', async () => {

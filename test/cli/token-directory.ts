@@ -42,6 +42,7 @@ export async function openTokenDirectory(): Promise<TokenDirectory> {
           },
           ...keys,
         }),
+        { mode: 0o600 },
       ),
     async write(name, fields, lifeSeconds = 3600) {
       const expiresAt = Math.floor(Date.now() / 1000) + lifeSeconds;

@@ -79,7 +79,7 @@ export async function openWorkplace(options: OpenIdProviderOptions = {}): Promis
     readToken: async (file = tokenFile) =>
       JSON.parse(await readFile(file, 'utf8')) as Record<string, unknown>,
     writeToken: (fields, file = tokenFile) =>
-      writeFile(file, typeof fields === 'string' ? fields : JSON.stringify(fields)),
+      writeFile(file, typeof fields === 'string' ? fields : JSON.stringify(fields), { mode: 0o600 }),
     run: (args, options) => runBinary(args, named(options)),
     start: (args, options) => startBinary(args, named(options)),
     async close() {

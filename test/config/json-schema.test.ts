@@ -13,9 +13,8 @@ const validate = new Ajv2020({ allErrors: true, allowUnionTypes: true }).compile
 async function isUnderstood(json: unknown): Promise<boolean> {
   try {
     const env = { SECRET: 's3cret', CREDENTIALS_DIRECTORY: '/proc/self' };
-    return (
-      parseConfig(await resolveSecrets(json, { env, source: 'c.json' }), undefined).warnings.length === 0
-    );
+    const resolved = await resolveSecrets(json, { env, source: 'c.json' });
+    return parseConfig(resolved.json, undefined).warnings.length === 0;
   } catch {
     return false;
   }

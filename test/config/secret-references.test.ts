@@ -54,7 +54,9 @@ describe('a secret in the configuration', () => {
   });
 
   it.each([
-    [{ file: '/nowhere/secret' }, /client_secret: cannot be read: ENOENT/],
+    [{ file: '/nowhere/secret' }, /client_secret: \/nowhere\/secret cannot be read: ENOENT/],
+    [{ file: 'secret' }, /client_secret: secret is no absolute path/],
+    [{ file: '/dev/null' }, /client_secret: \/dev\/null cannot be read: it is empty/],
     [{ env: 'NOT_THERE' }, /client_secret: the environment has no NOT_THERE/],
     [{ credential: 'oauth' }, /client_secret: there is no credential oauth/],
     [{ credential: '../oauth' }, /a credential has a name, not a path/],
@@ -74,5 +76,13 @@ describe('a secret in the configuration', () => {
     await load(json);
     await writeFile(secretFile, 'another');
     expect((await load(json)).clientSecret?.reveal()).toBe('another');
+  });
+
+  it('is known by the files whose readers read it, and an empty one is no secret', async () => {
+    const file = { file: secretFile };
+    expect((await load({ client_secret: '' })).secretFiles).toEqual([]);
+    expect((await load({ client_secret: { env: 'S' } }, { S: 's' })).secretFiles).toEqual([]);
+    const both = { client_secret: file, accounts: { 'a@b.example': { key_passphrase: 'literal' } } };
+    expect((await load(both)).secretFiles).toEqual([secretFile, join(directory.path, 'config.json')]);
   });
 });

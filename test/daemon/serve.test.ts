@@ -1,6 +1,6 @@
 /** `mailbearer serve` as a process: how it starts, what it says, how it stops. */
 import { createServer } from 'node:net';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { exitStatus } from '../../src/core/errors.js';
@@ -74,6 +74,24 @@ describe('serve', () => {
         msg: expect.any(String),
       });
     }
+  });
+
+  it('warns of a token file that strangers may read, and says what closes it', async () => {
+    const token = join(directory, 'tokens', 'a@b.example');
+    await writeFile(token, '{"refresh_token":"R"}');
+    await chmod(token, 0o644);
+    const process = serve(await configure({ relay: { listen: '127.0.0.1:0' } }));
+    await ready(process);
+    process.signal('SIGTERM');
+    const { stderr } = await process.finished;
+    const lines = stderr.trimEnd().split('\n');
+    expect(lines.map((line) => JSON.parse(line) as object)).toContainEqual(
+      expect.objectContaining({
+        level: 'warn',
+        msg: `everyone on this machine may read ${token} (mode 0644), which holds secrets`,
+        hint: `chmod o= ${token}`,
+      }),
+    );
   });
 
   it('says which port is in use, and how to find by whom', async () => {

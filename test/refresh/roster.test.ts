@@ -38,6 +38,7 @@ function config(
 ): Config {
   return {
     source: '/etc/mailbearer/config.json',
+    secretFiles: [],
     clientId: 'client',
     tokenDirs: [directory],
     logLevel: 'info',

@@ -9,6 +9,7 @@ import { AppError, exitStatus } from '../../core/errors.js';
 import type { SignedIn } from '../../oauth/login.js';
 import type { MicrosoftCloud, Provider } from '../../providers/index.js';
 import { createFileStore } from '../../tokens/file-store.js';
+import { findExposures, secretFiles } from '../../tokens/exposure.js';
 import { formatExpiry, type TokenFields } from '../../tokens/format.js';
 import { completeClient } from '../client-input.js';
 import { accountOf, type Context, openContext } from '../context.js';
@@ -159,6 +160,10 @@ async function conclude(
   if (!lifetimeKnown) ui.warn('the provider did not say how long the token lives; an hour is assumed');
   if (path === undefined) return exitStatus.ok;
   ui.say(`Signed in. The tokens are in ${path}.`);
+  for (const { message, remedy } of await findExposures(secretFiles(context.config, [path]))) {
+    ui.warn(message);
+    ui.hint(remedy);
+  }
   const { accessToken, expiresAt, overrides } = await createFileStore({ ...context, path }).read();
   const account = accountOf(context, path, overrides);
   const problem = problemOf(account);

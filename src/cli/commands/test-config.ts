@@ -1,7 +1,8 @@
 /**
  * `test-config`: whether the configuration can be read, and whether every account that it and the token
  * directories name has all its settings and senders of its own. A token file that is missing or damaged is a
- * warning: its account needs a sign-in, not another configuration. Asks no server.
+ * warning: its account needs a sign-in, not another configuration; so is a secret that strangers may read. Asks no
+ * server.
  */
 import { canSubmit, isBroken, problemOf } from '../../accounts/account.js';
 import { buildRoutes, describeConflict, describeMissingDefault } from '../../accounts/routing.js';
@@ -9,6 +10,7 @@ import { defaultTokenDirectories } from '../../config/paths.js';
 import type { AppError } from '../../core/errors.js';
 import { type Found, takeCensus } from '../../refresh/census.js';
 import { noRefreshToken } from '../../refresh/failure.js';
+import { findExposures, secretFiles } from '../../tokens/exposure.js';
 import { type Context, openContext } from '../context.js';
 import type { Ui } from '../ui.js';
 import { describe, type Facts, failed, passed } from '../verdict.js';
@@ -61,6 +63,11 @@ async function examine({ config, logins, warnings: unknown, ...means }: Context)
     const problem = troubleOf(found);
     if (problem !== undefined) (isOfConfiguration(found, problem) ? errors : warnings).push(problem);
   }
+  const files = secretFiles(
+    config,
+    census.found.map(({ path }) => path),
+  );
+  for (const { message, remedy } of await findExposures(files)) warnings.push({ message, hint: remedy });
   const known = census.found.map(({ account }) => account);
   const { conflicts, missingDefault } = buildRoutes(known, config.defaultAccount);
   errors.push(...conflicts.map(describeConflict));
