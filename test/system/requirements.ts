@@ -4,6 +4,9 @@
  * because a green run that tested nothing would deceive.
  */
 import { execFileSync } from 'node:child_process';
+import { mkdtempSync, rmdirSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 
 /** Debian's packages, and the program of each that the tests start, or ask for something that it has when all is there. */
 const programs = {
@@ -47,6 +50,23 @@ function mustSkip(lack: string | undefined): boolean {
   if (process.env['CI']) throw new Error(`system tests cannot run: ${lack}`);
   process.stderr.write(`system tests are skipped: ${lack}\n`);
   return true;
+}
+
+/** Whether to skip what needs file systems of its own, as `programsMissing` does. */
+export function mountsMissing(): boolean {
+  const place = mkdtempSync(join(tmpdir(), 'mailbearer-mount-'));
+  try {
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=64k', 'tmpfs', place], { stdio: 'pipe' });
+    execFileSync('umount', [place]);
+    return false;
+  } catch (error) {
+    const lack = `mount a tmpfs, as root and with CAP_SYS_ADMIN: ${String(error).trim()}`;
+    if (process.env['CI']) throw new Error(`tests of a full disk cannot run: ${lack}`, { cause: error });
+    process.stderr.write(`tests of a full disk are skipped: ${lack}\n`);
+    return true;
+  } finally {
+    rmdirSync(place);
+  }
 }
 
 function whatIsMissing(needed: readonly Package[]): string | undefined {
