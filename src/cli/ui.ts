@@ -10,6 +10,10 @@ import { Input, type InputStream } from './input.js';
 export interface Ui {
   /** A person can answer: standard input and standard error are terminals. */
   readonly interactive: boolean;
+  /** Columns of the terminal that standard output is; undefined for anything else. */
+  readonly width: number | undefined;
+  /** False once standard output's reader is known to have gone away. */
+  readonly isRead: boolean;
   /**
    * One line to standard output. A reader that has gone away (EPIPE) is no error; anything else, such as a
    * full disk behind a redirection, throws AppError token-unwritable.
@@ -52,6 +56,7 @@ export function createUi(streams: UiStreams, env: NodeJS.ProcessEnv): Ui {
   const movesCursor = stderr.isTTY && env['TERM'] !== 'dumb';
   const colour = movesCursor && !env['NO_COLOR'];
   const style = (name: Style, text: string) => (colour ? `\x1b[${codes[name]}m${text}\x1b[0m` : text);
+  let isRead = true;
   let showsProgress = false;
   const endProgress = () => {
     if (showsProgress) stderr.write('\r\x1b[K');
@@ -72,11 +77,18 @@ export function createUi(streams: UiStreams, env: NodeJS.ProcessEnv): Ui {
     get interactive() {
       return input().isTerminal && stderr.isTTY;
     },
+    get width() {
+      return (stdout.isTTY && stdout.columns) || undefined;
+    },
+    get isRead() {
+      return isRead;
+    },
     data: (line) =>
       new Promise((resolve, reject) => {
         endProgress();
         stdout.write(`${line}\n`, (error) => {
-          if (!error || systemErrorCode(error) === 'EPIPE') resolve();
+          if (systemErrorCode(error) === 'EPIPE') isRead = false;
+          if (!error || !isRead) resolve();
           else reject(unwritable(error));
         });
       }),

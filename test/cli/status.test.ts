@@ -79,6 +79,13 @@ describe('status', () => {
     expect(await command.finished).toMatchObject({ status: 130 });
   });
 
+  test('--watch ends when nobody reads any more', async () => {
+    const command = place.start('status', '--watch', '--json', 'a@corp.example');
+    await command.prints(/fresh/);
+    command.hangUp();
+    expect(await command.finished).toMatchObject({ status: exitStatus.ok });
+  });
+
   test('asks no server', async () => {
     await place.write('a@corp.example', { expiry: '0' });
     await place.run('status');

@@ -53,7 +53,8 @@ export function runStatus(options: StatusOptions, ui: Ui): Promise<number> {
       const found = await choose(options.accounts, context, ui);
       const standings = found.map((entry) => standingOf(entry, context.clock.now()));
       await show(standings, context.clock.now(), options, ui);
-      if (options.watch !== true) return standings.every(isWell) ? exitStatus.ok : exitStatus.failed;
+      if (options.watch !== true || !ui.isRead)
+        return standings.every(isWell) ? exitStatus.ok : exitStatus.failed;
       await sleep(context.clock, watchEveryMs, signal);
     }
   });
@@ -117,7 +118,7 @@ async function show(
   ]);
   const header = ['ACCOUNT', 'PROVIDER', 'STATE', 'EXPIRES', 'REFRESHED', 'NEXT REFRESH'];
   if (watch === true) ui.clear();
-  for (const line of formatTable([header, ...rows])) await ui.data(line);
+  for (const line of formatTable([header, ...rows], ui.width)) await ui.data(line);
   for (const { account, hint, problem } of standings) {
     if (problem === null) continue;
     ui.fail(`${account}: ${problem}`, hint ?? undefined);
