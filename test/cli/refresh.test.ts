@@ -47,6 +47,15 @@ describe('refresh', () => {
     expect(stderr).toMatch(/^mailbearer: a@corp\.example: .*no refresh_token\nhint: mailbearer get-token /);
   });
 
+  test('refreshes an account once, by however many names it is called', async () => {
+    const file = await place.write('a@corp.example', {});
+    place.endpoint.script({ body: { access_token: 'new', expires_in: 3600 } });
+    const { status, stdout } = await place.run('refresh', 'A@CORP.example', file, 'a@corp.example');
+    expect(status).toBe(exitStatus.ok);
+    expect(stdout).toMatch(/^a@corp\.example: refreshed, [^\n]*\n$/);
+    expect(place.endpoint.requests).toHaveLength(1);
+  });
+
   test('takes what another process has refreshed while it waited for the lock', async () => {
     const file = await place.write('a@corp.example', {});
     await place.write('b@corp.example', { refresh_token: '' });

@@ -80,7 +80,11 @@ function worseOf(one: number, other: number): number {
 }
 
 async function choose(words: readonly string[], context: Context, ui: Ui): Promise<readonly Found[]> {
-  if (words.length > 0) return Promise.all(words.map((word) => findAccount(word, context, ui, making)));
+  if (words.length > 0) {
+    const found = await Promise.all(words.map((word) => findAccount(word, context, ui, making)));
+    // One account may go by several names.
+    return [...new Map(found.map((one) => [one.account.tokenFile, one])).values()];
+  }
   const all = await allAccounts(context, ui, making);
   if (all.length > 0) return all;
   throw new AppError('no-accounts', 'there is no account to refresh', {
