@@ -12,6 +12,7 @@ import { join } from 'node:path';
 const programs = {
   postfix: ['postconf', '-dh', 'mail_version'],
   'dovecot-core': ['dovecot', '--version'],
+  chromium: ['chromium', '--version'],
   curl: ['curl', '--version'],
   // Git itself answers for a command that it has.
   'git-email': ['git', 'send-email', '--dump-aliases'],
