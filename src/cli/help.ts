@@ -3,6 +3,7 @@
  * with an empty line between; a block that begins with a title and a colon is a list.
  */
 import { exitStatus } from '../core/errors.js';
+import { presets } from '../providers/index.js';
 
 const statusMeanings: Readonly<Record<keyof typeof exitStatus, string>> = {
   ok: 'success',
@@ -44,7 +45,9 @@ ${statusLines.join('\n')}
 `;
 
 const getTokenHelp = `
-PROVIDER is gmail, outlook, or an entry of "providers" in the configuration.
+PROVIDER is an entry of "providers" in the configuration, or one of
+${[...presets.keys()].join(', ')}.
+For Microsoft 365 it is microsoft365, best with --tenant.
 FILE is where the token goes; - or none writes it to standard output.
 Then the SMTP server is asked whether it takes the token: no mail is sent. When it refuses, the file stays,
 and the exit status is 77.
@@ -56,8 +59,8 @@ The client secret is read without echo when someone is there to type it. Otherwi
 Examples:
   $ mailbearer get-token gmail /etc/tokens/me@gmail.com --client-id 1234.apps.googleusercontent.com
   $ mailbearer get-token outlook /etc/tokens/me@outlook.com --use-device-flow
-  $ mailbearer get-token outlook /etc/tokens/me@corp.example --use-device-flow --tenant corp.example
-  $ mailbearer get-token outlook /etc/tokens/me@corp.example --cloud china --tenant corp.example
+  $ mailbearer get-token microsoft365 /etc/tokens/me@corp.example --use-device-flow --tenant corp.example
+  $ mailbearer get-token microsoft365 /etc/tokens/me@corp.example --cloud china --tenant corp.example
   $ mailbearer get-token gmail /etc/tokens/me@gmail.com --overwrite-existing-token
 `;
 

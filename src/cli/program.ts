@@ -7,7 +7,7 @@ import { Argument, Command, CommanderError, InvalidArgumentError, Option } from 
 import { exitStatus } from '../core/errors.js';
 import type { LogLevel } from '../core/logger.js';
 import { completionFor, type Shell, shells } from './completion/completion.js';
-import { microsoftClouds } from '../providers/index.js';
+import { clouds, presets } from '../providers/index.js';
 import type { GetTokenOptions } from './commands/get-token.js';
 import type { TestSendOptions } from './commands/test-send.js';
 import { commandHelp, mainHelp } from './help.js';
@@ -72,7 +72,7 @@ export function createProgram(
       .configureOutput({ outputError: complain(`mailbearer ${name} --help lists the options`) });
 
   subcommand('get-token', 'sign in and write a token file')
-    .argument('<provider>', 'gmail, outlook, or a provider of your own')
+    .argument('<provider>', `${[...presets.keys()].join(', ')}, or a provider of your own`)
     .argument('[file]', 'token file; - or none: standard output')
     .option('--client-id <id>', 'OAuth client ID')
     .option('--client-secret <secret>', 'OAuth client secret; other users can see it in the process list')
@@ -84,13 +84,9 @@ export function createProgram(
     .option('--scope <scope>', "scope to ask for, instead of the provider's")
     .option(
       '--tenant <tenant>',
-      'Microsoft tenant: an ID, a domain, common, organizations (default: consumers)',
+      'Microsoft tenant: an ID, a domain, common, organizations, consumers (default: by provider)',
     )
-    .addOption(
-      new Option('--cloud <cloud>', "Microsoft's cloud (default: public)").choices(
-        Object.keys(microsoftClouds),
-      ),
-    )
+    .addOption(new Option('--cloud <cloud>', "Microsoft's cloud (default: public)").choices(clouds))
     .option('--login-base <url>', "Microsoft's sign-in service, in place of the cloud's")
     .option('--use-native-client', "have Microsoft's own page show the answer, to be pasted here")
     .option('--user <user>', 'login name at the SMTP server, when the file is not named after it')

@@ -10,13 +10,7 @@ import { findSettings } from '../accounts/resolve.js';
 import type { ClientSettings, Config } from '../config/config.js';
 import { parseEndpoint, parseProxy } from '../config/values.js';
 import { AppError } from '../core/errors.js';
-import {
-  type MicrosoftCloud,
-  microsoftClouds,
-  microsoftSignIn,
-  outlook,
-  type Provider,
-} from '../providers/index.js';
+import { type Cloud, microsoftSignIn, presets, type Provider } from '../providers/index.js';
 
 export interface SignInQuestion {
   /** As typed: a preset or an entry of `providers`. */
@@ -24,7 +18,7 @@ export interface SignInQuestion {
   /** Microsoft's; undefined keeps the one in use, else the preset's. */
   readonly tenant?: string | undefined;
   /** Microsoft's, by the words of --cloud. */
-  readonly cloud?: MicrosoftCloud | undefined;
+  readonly cloud?: Cloud | undefined;
   /** Of Microsoft's sign-in service, in place of the cloud's. */
   readonly loginBase?: string | undefined;
   readonly clientId?: string | undefined;
@@ -48,7 +42,7 @@ export interface SignInSettings {
 /** Throws AppError config-invalid, account-incomplete, or usage for a tenant where there is none. */
 export function findSignInSettings(config: Config, question: SignInQuestion): SignInSettings {
   const { tokenFile, existing } = question;
-  const asked = providerName(question);
+  const asked = inCloud(question);
   const [name, settings] =
     (tokenFile === undefined ? undefined : findSettings(config, { tokenFile, overrides: existing })) ?? [];
   if (settings?.provider !== undefined && settings.provider !== asked)
@@ -108,17 +102,24 @@ function chooseEndpoints(
 }
 
 /** The national clouds are providers of their own. */
-function providerName({ cloud, loginBase, provider }: SignInQuestion): string {
-  if (cloud === undefined && loginBase === undefined) return provider;
-  if (provider !== outlook.name)
-    throw new AppError('usage', `--cloud and --login-base are for ${outlook.name}, not for ${provider}`, {
-      hint: `mailbearer get-token ${outlook.name} …`,
-    });
-  return microsoftClouds[cloud ?? 'public'].name;
+function inCloud({ cloud, provider }: SignInQuestion): string {
+  if (cloud === undefined) return provider;
+  const name = presets.get(provider)?.inCloud?.[cloud];
+  if (name !== undefined) return name;
+  const able = [...presets.values()]
+    .filter(({ inCloud: other }) => other?.[cloud])
+    .map((preset) => preset.name);
+  throw new AppError('usage', `--cloud ${cloud} is for ${able.join(' and ')}, not for ${provider}`, {
+    hint: `mailbearer get-token ${able[0]} …, or leave --cloud out`,
+  });
 }
 
 function atBase(provider: Provider, loginBase: string | undefined): Provider {
   if (loginBase === undefined) return provider;
+  if (provider.endpointsOfTenant === undefined)
+    throw new AppError('usage', `--login-base is for Microsoft, not for ${provider.name}`, {
+      hint: `leave it out, or set providers.${provider.name}.authorization_endpoint and its like`,
+    });
   const result = parseEndpoint(loginBase);
   if ('problem' in result)
     throw new AppError('usage', `--login-base: ${result.problem}`, {

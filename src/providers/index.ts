@@ -1,14 +1,12 @@
-/** The providers known by name. One line here for each. */
-import { fastmail } from './fastmail.js';
-import { gmail } from './gmail.js';
-import { hve, outlook, outlookChina, outlookPersonal, outlookUsGov } from './outlook.js';
+/** What is known of providers: all presets by name, and the one whose service answers at an address. */
+import * as all from './presets.js';
 import type { Provider } from './provider.js';
 
+/** In the order of their names. */
 export const presets: ReadonlyMap<string, Provider> = new Map(
-  [gmail, outlook, outlookPersonal, hve, outlookUsGov, outlookChina, fastmail].map((provider) => [
-    provider.name,
-    provider,
-  ]),
+  Object.values<Provider>(all)
+    .toSorted((one, other) => (one.name < other.name ? -1 : 1))
+    .map((provider) => [provider.name, provider]),
 );
 
 /** The preset whose service answers at this token endpoint. */
@@ -17,7 +15,6 @@ export function recogniseProvider(tokenEndpoint: URL): Provider | undefined {
   return undefined;
 }
 
-export { gmail } from './gmail.js';
 export { microsoftSignIn } from './microsoft.js';
-export { hve, type MicrosoftCloud, microsoftClouds, outlook } from './outlook.js';
+export * from './presets.js';
 export * from './provider.js';

@@ -1,9 +1,18 @@
 /**
- * Microsoft's sign-in service, which stands in several clouds: what they have in common, for the providers of
- * outlook.ts. Sources: learn.microsoft.com/entra/identity-platform/authentication-national-cloud,
+ * Microsoft's sign-in service, which stands in several clouds: what they have in common, for all of Microsoft's
+ * providers. Sources: learn.microsoft.com/entra/identity-platform/authentication-national-cloud,
  * …/reply-url (redirects to localhost), …/v2-oauth2-auth-code-flow.
  */
 import type { Endpoints, Provider } from './provider.js';
+
+export const globalSignIn = 'https://login.microsoftonline.com';
+
+/** The national clouds by the words of sasl-xoauth2-tool's --cloud: the provider in each. */
+export const microsoftClouds = {
+  usgov: 'outlook-usgov',
+  'usgov-dod': 'outlook-usgov-dod',
+  china: 'outlook-china',
+} as const;
 
 /** Tenants that are not one organization's. */
 const sharedTenants = new Set(['common', 'organizations', 'consumers']);

@@ -1,7 +1,7 @@
 /**
  * What is known of a mail provider, as data: where its endpoints are, how its tokens behave, what its SMTP
  * server says in words of its own. Quirks are named by behaviour, never by provider, so no other file asks
- * "is this Google?". Adding a provider is one file beside this one and one line in index.ts.
+ * "is this Google?". Adding a provider is one file beside this one and one line in presets.ts.
  */
 
 /** How TLS starts: after STARTTLS, from the first octet, or never (loopback upstreams only). */
@@ -34,6 +34,10 @@ export interface AccountReply {
   readonly meaning: string;
 }
 
+/** The words of sasl-xoauth2-tool's --cloud. */
+export const clouds = ['public', 'usgov', 'usgov-dod', 'china'] as const;
+export type Cloud = (typeof clouds)[number];
+
 export interface Endpoints {
   readonly authorizationEndpoint: string;
   readonly deviceAuthorizationEndpoint: string;
@@ -58,6 +62,10 @@ export interface Provider {
   readonly endpointsOfTenant?: (tenant: string) => Endpoints;
   /** The tenant that an endpoint of this provider's names. */
   readonly tenantOf?: (endpoint: URL) => string | undefined;
+  /** Where the provider has separate clouds: the name of the provider in each, by the words of --cloud. */
+  readonly inCloud?: Readonly<Partial<Record<Cloud, string>>> | undefined;
+  /** A shared mailbox has no sign-in of its own: its delegate's token is taken for the delegate's login name. */
+  readonly signsInAsDelegate?: boolean | undefined;
   /** What a redirect to this machine must name: an address, or the name that registrations have. */
   readonly loopbackRedirectHost: '127.0.0.1' | 'localhost';
   /** A page of the provider's that shows the answer, for whoever can't be redirected to this machine. */

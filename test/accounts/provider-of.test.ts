@@ -33,7 +33,7 @@ describe('a provider by name', () => {
       expect.objectContaining({
         code: 'config-invalid',
         message: 'no provider is called "gmial"; did you mean "gmail"?',
-        hint: expect.stringMatching(/gmail, outlook, .*hve, .*, corp/),
+        hint: expect.stringMatching(/gmail, hve, .*outlook, .*, corp/),
       }),
     );
   });

@@ -61,6 +61,15 @@ describe('the Microsoft tenant of a sign-in', () => {
   });
 });
 
+test('the tenant of microsoft365 is any organization, unless one is named', () => {
+  expect(settings({}, { provider: 'microsoft365' }).tokenEndpoint.href).toBe(
+    `${microsoft('organizations')}/token`,
+  );
+  expect(settings({}, { provider: 'microsoft365', tenant: 'corp.example' }).tokenEndpoint.href).toBe(
+    `${microsoft('corp.example')}/token`,
+  );
+});
+
 describe('the client of a sign-in', () => {
   const config = {
     client_id: 'top',
@@ -158,9 +167,22 @@ describe('the cloud of a sign-in', () => {
     );
   });
 
-  test('is Microsoft’s alone', () => {
-    expect(() => settings({}, { provider: 'gmail', cloud: 'china' })).toThrow(
-      /are for outlook, not for gmail/,
+  test.each([
+    ['gmail', 'china', /--cloud china is for microsoft365 and outlook, not for gmail/],
+    ['hve', 'usgov', /not for hve/],
+    ['outlook-personal', 'china', /not for outlook-personal/],
+  ] as const)('is refused for %s in %s', (provider, cloud, why) => {
+    expect(() => settings({}, { provider, cloud })).toThrow(why);
+  });
+
+  test('may be said for every provider of Microsoft’s where there is one', () => {
+    for (const provider of ['hve', 'outlook-personal', 'microsoft365'])
+      expect(settings({}, { provider, cloud: 'public' }).provider.name).toBe(provider);
+    expect(settings({}, { provider: 'microsoft365', cloud: 'china' }).provider.name).toBe('outlook-china');
+    const { tokenEndpoint } = settings({}, { provider: 'hve', loginBase: 'https://login.corp.example' });
+    expect(tokenEndpoint.href).toBe('https://login.corp.example/organizations/oauth2/v2.0/token');
+    expect(() => settings({}, { provider: 'gmail', loginBase: 'https://login.corp.example' })).toThrow(
+      /--login-base is for Microsoft/,
     );
   });
 

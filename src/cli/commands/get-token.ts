@@ -7,7 +7,7 @@ import { canSubmit, isBroken, type OAuthClient, problemOf } from '../../accounts
 import type { Clock } from '../../core/clock.js';
 import { AppError, exitStatus } from '../../core/errors.js';
 import type { SignedIn } from '../../oauth/login.js';
-import type { MicrosoftCloud, Provider } from '../../providers/index.js';
+import type { Cloud, Provider } from '../../providers/index.js';
 import { createFileStore } from '../../tokens/file-store.js';
 import { findExposures, secretFiles } from '../../tokens/exposure.js';
 import { formatExpiry, type TokenFields } from '../../tokens/format.js';
@@ -32,7 +32,7 @@ export interface GetTokenOptions {
   readonly clientSecretFile?: string;
   readonly scope?: string;
   readonly tenant?: string;
-  readonly cloud?: MicrosoftCloud;
+  readonly cloud?: Cloud;
   readonly loginBase?: string;
   /** The provider's own page shows the answer. */
   readonly useNativeClient?: boolean;
