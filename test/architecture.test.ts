@@ -42,7 +42,7 @@ const doors: Readonly<Record<string, readonly string[]>> = {
   jose: ['oauth/service-account.ts'],
   'jsonc-parser': ['config/lenient-json.ts'],
   nodemailer: ['cli/submit-message.ts'],
-  'openid-client': ['oauth/client.ts'],
+  'openid-client': ['oauth/client.ts', 'oauth/discovery.ts'],
   'pino-pretty': ['daemon/log.ts'],
   undici: ['oauth/http.ts'],
   zod: ['config/schema-values.ts', 'config/schema.ts'],

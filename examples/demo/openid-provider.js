@@ -29,6 +29,8 @@ export { approveDevice, signIn } from './openid-browser.js';
  * @property {boolean} [rotate] Each refresh gives a new refresh token, and a used one that comes back ends the
  * whole grant (RFC 9700 section 4.14.2); default false.
  * @property {string[]} [redirectUris] Registered beside the loopback ones.
+ * @property {boolean} [userinfo] Who signed in stands behind the userinfo endpoint, as OpenID Connect has it, and not
+ * in the id_token; default false.
  * @property {boolean} [refreshTokens] Whether sign-in gives a refresh token at all; default true.
  */
 
@@ -86,7 +88,7 @@ export async function startOpenIdProvider(options = {}) {
     scopes: scope.split(' '),
     claims: { email: ['email'] },
     // As Google and Microsoft do: what the scope asks for stands in the id_token.
-    conformIdTokenClaims: false,
+    conformIdTokenClaims: options.userinfo ?? false,
     clientAuthMethods: ['none', 'client_secret_basic', 'client_secret_post'],
     clientDefaults: { id_token_signed_response_alg: 'ES256' },
     clients: [
@@ -116,7 +118,7 @@ export async function startOpenIdProvider(options = {}) {
         enabled: true,
         allowedPolicy: (_ctx, client) => client.clientId === mailServer.clientId,
       },
-      userinfo: { enabled: false },
+      userinfo: { enabled: options.userinfo ?? false },
       rpInitiatedLogout: { enabled: false },
     },
     interactions: { url: (_ctx, interaction) => interactionPath(interaction.uid) },

@@ -18,6 +18,8 @@ export interface OAuthClient {
   /** Empty: a public client. */
   readonly clientSecret: Secret;
   readonly tokenEndpoint: URL;
+  /** Set where the token endpoint is not known: who is asked for it, and stands in its place above. */
+  readonly issuer?: URL | undefined;
   /** Sent with a refresh; undefined sends none. */
   readonly refreshScope: string | undefined;
   readonly proxy: URL | undefined;

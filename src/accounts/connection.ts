@@ -7,7 +7,7 @@ import type { AccountSettings, Config } from '../config/config.js';
 import { isLoopbackHost, isPlaceholder, parseEndpoint, parseProxy } from '../config/values.js';
 import { AppError } from '../core/errors.js';
 import { Secret } from '../core/secret.js';
-import type { Provider, SmtpHost } from '../providers/index.js';
+import { oidc, type Provider, type SmtpHost } from '../providers/index.js';
 import type { Account, Grant, OAuthClient, TokenFileOverrides } from './account.js';
 import { inheritGrant, resolveGrant } from './grant.js';
 import {
@@ -34,7 +34,7 @@ const saslXoauth2Endpoint = 'https://accounts.google.com/o/oauth2/token';
 
 export function resolveConnection(known: Known): Omit<Account, 'name' | 'tokenFile' | 'senders'> {
   const { config, overrides, settings } = known;
-  const { provider: chosen, endpoint } = chooseProvider(known);
+  const { provider: chosen, endpoint, issuer } = chooseProvider(known);
   const provider = applySettings(chosen, settings);
   const general = clientSettingsOf(config, chosen.name);
   // sasl-xoauth2 knows of no bond between a file's client_id and the configuration's secret, so there is none.
@@ -55,6 +55,7 @@ export function resolveConnection(known: Known): Omit<Account, 'name' | 'tokenFi
     clientId: needsClient(grant) ? requireClientId(known, merged.clientId) : (merged.clientId ?? ''),
     clientSecret: merged.clientSecret ?? new Secret(''),
     tokenEndpoint: endpoint,
+    issuer,
     refreshScope: provider.refreshScope,
     proxy: readProxy(known, merged.proxy),
     caBundleFile: merged.caBundleFile || undefined,
@@ -81,22 +82,26 @@ export function resolveConnection(known: Known): Omit<Account, 'name' | 'tokenFi
  * By name, else by the token endpoint. The top level's endpoint serves a provider chosen by name only when it
  * belongs to that service (another tenant, say): one written for Gmail has no token for Outlook.
  */
-function chooseProvider(known: Known): { provider: Provider; endpoint: URL } {
+function chooseProvider(known: Known): { provider: Provider; endpoint: URL; issuer?: URL } {
   const { config, overrides, settings } = known;
   const own = readEndpoint(known, overrides.tokenEndpoint ?? settings?.tokenEndpoint);
   const general = readEndpoint(known, config.tokenEndpoint);
   const entryEndpoint = ({ name }: Provider) =>
     readEndpoint(known, config.providers.get(name)?.tokenEndpoint);
-  if (settings?.provider === undefined) {
+  const named = settings?.provider ?? (settings?.issuer === undefined ? undefined : oidc.name);
+  if (named === undefined) {
     const found = own ?? general ?? new URL(saslXoauth2Endpoint);
     const provider = providerAt(config, found);
     return { provider, endpoint: own ?? entryEndpoint(provider) ?? found };
   }
-  const provider = resolveProvider(config, settings.provider);
+  const provider = resolveProvider(config, named);
+  const issuer = readEndpoint(known, settings?.issuer ?? provider.issuer);
   const usual = readEndpoint(known, provider.tokenEndpoint);
-  const fits = general && (usual === undefined || isSameService(provider, usual, general));
+  const fits =
+    general && issuer === undefined && (usual === undefined || isSameService(provider, usual, general));
   const endpoint = own ?? entryEndpoint(provider) ?? (fits ? general : usual);
   if (endpoint !== undefined) return { provider, endpoint };
+  if (issuer !== undefined) return { provider, endpoint: issuer, issuer };
   const hint = `add "token_endpoint" to provider "${provider.name}" in ${configFile(config)}`;
   throw incomplete(known, 'token_endpoint', 'has no token endpoint', hint);
 }

@@ -6,6 +6,7 @@ import type { ClientSettings, Config, ProviderSettings } from '../config/config.
 import { orDidYouMean } from '../config/nearest.js';
 import { AppError } from '../core/errors.js';
 import {
+  oidc,
   presets,
   type Provider,
   recogniseProvider,
@@ -31,6 +32,7 @@ export function resolveProvider(config: Config, name: string): Provider {
 
 /** Without consent asked for anew, OpenID providers drop offline_access (OpenID Connect Core, 11). */
 function ownProvider(name: string, entry: ProviderSettings | undefined): Provider {
+  if (entry?.issuer !== undefined) return { ...oidc, name, title: name };
   const offline = entry?.scope?.split(/\s+/).includes('offline_access') ?? false;
   return {
     ...unknownProvider,
@@ -61,6 +63,9 @@ export function applySettings(base: Provider, settings: ProviderSettings | undef
   if (settings === undefined) return base;
   return {
     ...base,
+    issuer: settings.issuer ?? base.issuer,
+    // A token endpoint of one's own gives tokens that are nothing to the preset's.
+    userinfoEndpoint: settings.tokenEndpoint === undefined ? base.userinfoEndpoint : undefined,
     authorizationEndpoint: settings.authorizationEndpoint ?? base.authorizationEndpoint,
     deviceAuthorizationEndpoint: settings.deviceAuthorizationEndpoint ?? base.deviceAuthorizationEndpoint,
     tokenEndpoint: settings.tokenEndpoint ?? base.tokenEndpoint,

@@ -7,7 +7,8 @@ import { presets } from '../providers/index.js';
 
 const statusMeanings: Readonly<Record<keyof typeof exitStatus, string>> = {
   ok: 'success',
-  failed: 'a check failed, or an account needs attention (test-config, test-token-refresh, status, doctor)',
+  failed:
+    'a check failed, or an account needs attention (get-token, test-config, test-token-refresh, status, doctor)',
   usage: 'wrong usage',
   unavailable: 'a server cannot be reached, or an address cannot be listened on',
   software: 'internal error: please report it',
@@ -36,6 +37,7 @@ Configuration: --config-file, else $MAILBEARER_CONFIG, else /etc/mailbearer/conf
 Environment:
   MAILBEARER_CONFIG         configuration file
   MAILBEARER_CLIENT_SECRET  client secret for get-token
+  MAILBEARER_KEY_PASSPHRASE  passphrase of the key of --key-file, for get-token
   MAILBEARER_DEBUG          show the stack of an internal error
   NO_COLOR                  no colour
 
@@ -50,8 +52,14 @@ ${[...presets.keys()].join(', ')}.
 For Microsoft 365 it is microsoft365, best with --tenant.
 FILE is where the token goes; - or none writes it to standard output.
 Then the SMTP server is asked whether it takes the token: no mail is sent. When it refuses, the file stays,
-and the exit status is 77.
-An account whose "grant" in the configuration needs no sign-in gets its first token at once.
+and the exit status is 1.
+
+PROVIDER oidc is any OpenID provider (Authentik, Keycloak, Dex, Zitadel): --issuer says which, --smtp where its mail
+goes. With --grant, or an account whose "grant" in the configuration says so, nobody signs in. What a token file
+cannot hold is printed on standard output, as JSON for the configuration.
+
+Somebody else than FILE or --user says is refused. --user shared:NAME, or delegated:NAME, says that NAME is a mailbox
+that another one signs in for. At Microsoft such a mailbox belongs in "senders" of the one who signs in.
 
 The client secret is read without echo when someone is there to type it. Otherwise give it with
 --client-secret-file or $MAILBEARER_CLIENT_SECRET, or in the configuration.
@@ -62,6 +70,11 @@ Examples:
   $ mailbearer get-token microsoft365 /etc/tokens/me@corp.example --use-device-flow --tenant corp.example
   $ mailbearer get-token microsoft365 /etc/tokens/me@corp.example --cloud china --tenant corp.example
   $ mailbearer get-token gmail /etc/tokens/me@gmail.com --overwrite-existing-token
+  $ mailbearer get-token oidc /etc/tokens/me@corp.example --issuer https://login.corp.example/realms/mail \\
+      --smtp mail.corp.example --client-id mail
+  $ mailbearer get-token microsoft365 /etc/tokens/app@corp.example --tenant corp.example --client-id ID \\
+      --certificate-file /etc/mailbearer/app.pem --key-file /etc/mailbearer/app.key
+  $ mailbearer get-token gmail /etc/tokens/me@corp.example --service-account-file /etc/mailbearer/key.json
 `;
 
 const testConfigHelp = `

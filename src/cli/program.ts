@@ -8,6 +8,7 @@ import { exitStatus } from '../core/errors.js';
 import type { LogLevel } from '../core/logger.js';
 import { completionFor, type Shell, shells } from './completion/completion.js';
 import { clouds, presets } from '../providers/index.js';
+import { unattendedGrants } from './grant-flags.js';
 import type { GetTokenOptions } from './commands/get-token.js';
 import type { TestSendOptions } from './commands/test-send.js';
 import { commandHelp, mainHelp } from './help.js';
@@ -82,6 +83,16 @@ export function createProgram(
       ),
     )
     .option('--scope <scope>', "scope to ask for, instead of the provider's")
+    .option('--issuer <url>', 'issuer of an OpenID provider, which says where its endpoints are (for oidc)')
+    .option('--smtp <server>', "submission server, host or host:port, instead of the provider's")
+    .addOption(
+      new Option('--grant <grant>', 'get tokens without a sign-in, in this way').choices(unattendedGrants),
+    )
+    .option('--certificate-file <file>', "PEM certificate of the application, in the secret's place")
+    .option('--key-file <file>', 'PEM key that belongs to it')
+    .option('--key-passphrase-file <file>', 'read the passphrase of the key from this file')
+    .option('--service-account-file <file>', 'JSON key that Google hands out for a service account')
+    .option('--token-command <command>', 'program that prints a token, as a line for the shell')
     .option(
       '--tenant <tenant>',
       'Microsoft tenant: an ID, a domain, common, organizations, consumers (default: by provider)',
@@ -89,7 +100,10 @@ export function createProgram(
     .addOption(new Option('--cloud <cloud>', "Microsoft's cloud (default: public)").choices(clouds))
     .option('--login-base <url>', "Microsoft's sign-in service, in place of the cloud's")
     .option('--use-native-client', "have Microsoft's own page show the answer, to be pasted here")
-    .option('--user <user>', 'login name at the SMTP server, when the file is not named after it')
+    .option(
+      '--user <user>',
+      'login name at the SMTP server, when the file is not named after it; shared:NAME: somebody else signs in',
+    )
     .option('--use-device-flow', 'show a code to be entered on another device')
     .option('--no-verify', 'do not ask the SMTP server whether it takes the token')
     .option('--overwrite-existing-token', 'replace the tokens in FILE, keep what else it says')

@@ -36,7 +36,7 @@ export async function findClientSecret(
       );
     return new Secret(flag);
   }
-  if (file !== undefined) return readSecretFile(file);
+  if (file !== undefined) return readSecretFile(file, 'client secret', '--client-secret-file');
   const variable = env[secretVariable];
   if (variable) return new Secret(variable);
   if (configured !== undefined) return configured;
@@ -46,23 +46,20 @@ export async function findClientSecret(
   return typed ?? new Secret('');
 }
 
-async function readSecretFile(path: string): Promise<Secret> {
+/** Its first line; throws AppError config-unreadable or config-invalid that names `what` and the flag. */
+export async function readSecretFile(path: string, what: string, flag: string): Promise<Secret> {
   let text: string;
   try {
     text = await readFile(path, 'utf8');
   } catch (error) {
-    throw new AppError(
-      'config-unreadable',
-      `cannot read the client secret from ${path}: ${describeCause(error)}`,
-      {
-        hint: `check --client-secret-file, and that you may read ${path}`,
-        cause: error,
-      },
-    );
+    throw new AppError('config-unreadable', `cannot read the ${what} from ${path}: ${describeCause(error)}`, {
+      hint: `check ${flag}, and that you may read ${path}`,
+      cause: error,
+    });
   }
   const [line = ''] = text.split(/\r?\n/);
   if (line.trim() !== '') return new Secret(line.trim());
-  throw new AppError('config-invalid', `${path} holds no client secret: its first line is empty`, {
-    hint: "write the secret into it, or give --client-secret '' for a public client",
+  throw new AppError('config-invalid', `${path} holds no ${what}: its first line is empty`, {
+    hint: `write it into the file, or leave ${flag} out`,
   });
 }

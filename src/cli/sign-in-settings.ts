@@ -10,7 +10,8 @@ import { findSettings } from '../accounts/resolve.js';
 import type { ClientSettings, Config } from '../config/config.js';
 import { parseEndpoint, parseProxy } from '../config/values.js';
 import { AppError } from '../core/errors.js';
-import { type Cloud, microsoftSignIn, presets, type Provider } from '../providers/index.js';
+import type { Metadata } from '../oauth/discovery.js';
+import { type Cloud, microsoftSignIn, oidc, presets, type Provider } from '../providers/index.js';
 
 export interface SignInQuestion {
   /** As typed: a preset or an entry of `providers`. */
@@ -21,6 +22,10 @@ export interface SignInQuestion {
   readonly cloud?: Cloud | undefined;
   /** Of Microsoft's sign-in service, in place of the cloud's. */
   readonly loginBase?: string | undefined;
+  /** Of an OpenID provider. */
+  readonly issuer?: string | undefined;
+  /** What the issuer says of itself, once it was asked. */
+  readonly discovered?: Metadata | undefined;
   readonly clientId?: string | undefined;
   /** Absolute; undefined when the token goes to standard output. */
   readonly tokenFile?: string | undefined;
@@ -39,8 +44,38 @@ export interface SignInSettings {
   readonly connection: Pick<OAuthClient, 'proxy' | 'caBundleFile' | 'caCertsDir'>;
 }
 
+/** Who must be asked for the endpoints before the settings can be found, and how. Throws as findSignInSettings. */
+export function issuerToAsk(
+  config: Config,
+  question: SignInQuestion,
+): { readonly issuer: URL; readonly connection: SignInSettings['connection'] } | undefined {
+  const { known, named } = lookUp(config, question);
+  if (named.issuer !== undefined) return { issuer: new URL(named.issuer), connection: connectionOf(known) };
+  if (named.needsIssuer !== true) return undefined;
+  throw new AppError('usage', `${named.name} is any OpenID provider, and nothing says which`, {
+    hint: `add --issuer https://…, or providers.${named.name}.issuer to the configuration`,
+  });
+}
+
 /** Throws AppError config-invalid, account-incomplete, or usage for a tenant where there is none. */
 export function findSignInSettings(config: Config, question: SignInQuestion): SignInSettings {
+  const { existing } = question;
+  const { configured, known, named } = lookUp(config, question);
+  const inUse = named.issuer === undefined ? [existing?.tokenEndpoint, configured.tokenEndpoint] : [];
+  const found = withDiscovered(named, question.discovered);
+  const { provider, tokenEndpoint } = chooseEndpoints(found, question.tenant, inUse);
+  const clientId = question.clientId ?? (known.clientId || undefined);
+  return {
+    provider,
+    tokenEndpoint,
+    clientId,
+    clientSecret: clientId === known.clientId ? known.clientSecret : undefined,
+    configured,
+    connection: connectionOf(known),
+  };
+}
+
+function lookUp(config: Config, question: SignInQuestion) {
   const { tokenFile, existing } = question;
   const asked = inCloud(question);
   const [name, settings] =
@@ -51,25 +86,47 @@ export function findSignInSettings(config: Config, question: SignInQuestion): Si
       `account ${name} is configured for ${settings.provider}, not for ${asked}`,
       { hint: `mailbearer get-token ${settings.provider} ${tokenFile}, or change accounts.${name}.provider` },
     );
-  const named = atBase(applySettings(resolveProvider(config, asked), settings), question.loginBase);
+  const laid = applySettings(resolveProvider(config, asked), settings);
+  const named = ofIssuer(atBase(laid, question.loginBase), question.issuer);
   const configured = inherit(settings, clientSettingsOf(config, named.name));
-  const known = inherit(existing, configured);
-  const { provider, tokenEndpoint } = chooseEndpoints(named, question.tenant, [
-    existing?.tokenEndpoint,
-    configured.tokenEndpoint,
-  ]);
-  const clientId = question.clientId ?? (known.clientId || undefined);
+  return { named, configured, known: inherit(existing, configured) };
+}
+
+function connectionOf(known: ClientSettings): SignInSettings['connection'] {
   return {
-    provider,
-    tokenEndpoint,
-    clientId,
-    clientSecret: clientId === known.clientId ? known.clientSecret : undefined,
-    configured,
-    connection: {
-      proxy: readProxy(known.proxy),
-      caBundleFile: known.caBundleFile || undefined,
-      caCertsDir: known.caCertsDir || undefined,
-    },
+    proxy: readProxy(known.proxy),
+    caBundleFile: known.caBundleFile || undefined,
+    caCertsDir: known.caCertsDir || undefined,
+  };
+}
+
+function ofIssuer(provider: Provider, issuer: string | undefined): Provider {
+  if (issuer === undefined) return provider;
+  if (provider.issuer === undefined && provider.needsIssuer !== true)
+    throw new AppError('usage', `--issuer is for ${oidc.name}, not for ${provider.name}`, {
+      hint: `mailbearer get-token ${oidc.name} --issuer ${issuer} …`,
+    });
+  const result = parseEndpoint(issuer);
+  if ('value' in result) return { ...provider, issuer };
+  throw new AppError('usage', `--issuer: ${result.problem}`, {
+    hint: 'it looks like https://login.corp.example/realms/mail',
+  });
+}
+
+/** What is configured stays. */
+function withDiscovered(provider: Provider, said: Metadata | undefined): Provider {
+  if (said === undefined) return provider;
+  const endpoint = (name: string) => {
+    const value = said[name];
+    return typeof value === 'string' ? readUrl(value)?.href : undefined;
+  };
+  return {
+    ...provider,
+    authorizationEndpoint: provider.authorizationEndpoint ?? endpoint('authorization_endpoint'),
+    deviceAuthorizationEndpoint:
+      provider.deviceAuthorizationEndpoint ?? endpoint('device_authorization_endpoint'),
+    tokenEndpoint: provider.tokenEndpoint ?? endpoint('token_endpoint'),
+    userinfoEndpoint: provider.userinfoEndpoint ?? endpoint('userinfo_endpoint'),
   };
 }
 

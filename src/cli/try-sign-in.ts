@@ -11,7 +11,7 @@ import { adviceForRefusal } from '../relay/refusal-advice.js';
 import type { Ui } from './ui.js';
 
 /**
- * Says what the server says. The exit status is 77 when it refuses the token, and 0 when that could not be found out:
+ * Says what the server says. The exit status is 1 when it refuses the token, and 0 when that could not be found out:
  * a server that is away says nothing about a sign-in.
  */
 export async function trySignIn(
@@ -35,7 +35,7 @@ export async function trySignIn(
         `the sign-in is complete, but the token is not taken: ${message}`,
         adviceForRefusal(message, account) ?? hint,
       );
-      return exitStatus.noPermission;
+      return exitStatus.failed;
     }
     ui.warn(`whether ${where} takes the token could not be seen: ${message}`);
     return exitStatus.ok;

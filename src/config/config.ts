@@ -37,6 +37,8 @@ export interface GrantSettings {
 
 export interface ProviderSettings extends ClientSettings {
   readonly grant?: GrantSettings | undefined;
+  /** Of an OpenID provider. */
+  readonly issuer?: string | undefined;
   readonly authorizationEndpoint?: string | undefined;
   readonly deviceAuthorizationEndpoint?: string | undefined;
   readonly revocationEndpoint?: string | undefined;

@@ -111,6 +111,7 @@ function clientSettings(raw: RawConfig | RawProvider | RawAccount): ClientSettin
 function providerSettings(raw: RawProvider | RawAccount): ProviderSettings {
   return {
     ...clientSettings(raw),
+    issuer: raw.issuer,
     authorizationEndpoint: raw.authorization_endpoint,
     deviceAuthorizationEndpoint: raw.device_authorization_endpoint,
     revocationEndpoint: raw.revocation_endpoint,

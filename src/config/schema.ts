@@ -129,6 +129,11 @@ const providerShape = {
   ...grantShape,
   authorization_endpoint: endpoint.optional().describe('URL that a person signs in at.'),
   device_authorization_endpoint: endpoint.optional().describe('URL that starts the device flow.'),
+  issuer: endpoint
+    .optional()
+    .describe(
+      'Issuer of an OpenID provider, as it calls itself: says where the endpoints are that are not named here.',
+    ),
   revocation_endpoint: endpoint.optional().describe('URL that ends a sign-in (RFC 7009), for `revoke`.'),
   scope: text
     .optional()

@@ -1,7 +1,8 @@
 /**
- * The OAuth requests of an account, over openid-client; this is its only importer. The library makes the requests
- * and judges normalised successes; transport, and the meaning of every failure, are ours. Plain OAuth 2.0: no
- * discovery and no id_token, for all that is needed is static and stands in the account.
+ * The OAuth requests of an account, over openid-client; only discovery.ts imports it, too. The library makes the requests
+ * and judges normalised successes; transport, and the meaning of every failure, are ours. Plain OAuth 2.0, without an
+ * id_token: all that is needed is static and stands in the
+ * account, or is found by discovery.ts.
  */
 import * as oidc from 'openid-client';
 import type { OAuthClient } from '../accounts/account.js';
@@ -10,8 +11,9 @@ import { systemClock } from '../core/clock.js';
 import { AppError } from '../core/errors.js';
 import { Secret } from '../core/secret.js';
 import type { ClientCertificate } from './certificate.js';
-import { classify, type FailedOutcome } from './classify.js';
+import { classify } from './classify.js';
 import { exchange, refusalIn } from './exchange.js';
+import { locate } from './discovery.js';
 import type { HttpOptions } from './http.js';
 import {
   assumedLifetimeSeconds,
@@ -21,19 +23,12 @@ import {
   normaliseToken,
 } from './normalise.js';
 import { addressesIn } from './identity.js';
-import type { RefreshOutcome } from './outcome.js';
+import type { Refused, RefreshOutcome } from './outcome.js';
 
 export type Granted = Extract<RefreshOutcome, { kind: 'refreshed' }> & {
   /** Of who signed in, where the answer says so. */
   readonly addresses?: readonly string[];
 };
-
-/** Nothing was granted: the OAuth error code, if there was one, and what it means. */
-export interface Refused {
-  readonly kind: 'refused';
-  readonly error: string | undefined;
-  readonly outcome: FailedOutcome;
-}
 
 /**
  * RFC 6749 section 6. Never rejects for anything that the network or the server does, nor for an aborted signal:
@@ -235,7 +230,9 @@ async function ask<T>(
 ): Promise<{ readonly kind: 'answered'; readonly value: T } | Refused> {
   const assertions: Secret[] = [];
   try {
-    const config = configure(client, endpoints, authentication);
+    const target = await locate(client, options);
+    if ('kind' in target) return target;
+    const config = configure(target, endpoints, authentication);
     // The library's own time-out signal is left aside: http.ts has one, on the clock that was handed in.
     config[oidc.customFetch] = async (url, { headers, body }) => {
       const fields = body as URLSearchParams;

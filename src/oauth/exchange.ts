@@ -3,10 +3,9 @@
  * a success is normalised, anything else is thrown as `NotGranted` with what is known of it. It judges no token
  * and decides nothing about what a failure means.
  */
-import type { OAuthClient } from '../accounts/account.js';
 import { AppError } from '../core/errors.js';
 import type { Refusal } from './classify.js';
-import { type HttpAnswer, type HttpOptions, post } from './http.js';
+import { get, type HttpAnswer, type HttpOptions, type HttpSettings, post } from './http.js';
 import { type Fields, parseAnswer, readError } from './normalise.js';
 
 /** Carries a refusal through openid-client, which wraps what it does not know as `cause`. */
@@ -20,18 +19,20 @@ class NotGranted extends Error {
   }
 }
 
-/** Posts a form and gives the normalised fields of a success. */
+/** Posts a form, or gets what there is without one, and gives the normalised fields of a success. */
 export async function exchange(
   endpoint: URL,
   headers: Readonly<Record<string, string>>,
-  form: string,
-  client: OAuthClient,
+  form: string | undefined,
+  client: HttpSettings,
   normalise: (fields: Fields) => Fields,
   options: HttpOptions,
 ): Promise<Fields> {
   let answer: HttpAnswer;
   try {
-    answer = await post(endpoint, headers, form, client, options);
+    answer = await (form === undefined
+      ? get(endpoint, headers, client, options)
+      : post(endpoint, headers, form, client, options));
   } catch (cause) {
     throw new NotGranted(
       cause instanceof AppError ? { kind: 'unusable', problem: cause } : { kind: 'no-answer', cause },

@@ -1,5 +1,5 @@
 /**
- * One POST to a token endpoint: through the account's proxy, trusting the account's authorities, 30 seconds for
+ * One request to a token endpoint, or to what says where it is: through the account's proxy, trusting the account's authorities, 30 seconds for
  * everything together, no redirect followed, at most 1 MiB read. Each request has a connection of its own:
  * they are most of an hour apart, so a kept one would only be found dead, and a changed setting counts at once.
  * It knows nothing of OAuth, and never tries twice: a refresh that was sent may have been carried out.
@@ -41,14 +41,40 @@ const defaultTimeoutMs = 30_000;
 /** A token answer has a few kilobytes; this bounds what a hostile or confused server can make us hold. */
 const bodyLimitBytes = 1_048_576;
 
-/**
- * Sends `body` and gives whatever answer comes, of any status. Throws AppError config-invalid for
- * settings that cannot work, and what Node says for everything that the network does.
- */
-export async function post(
+/** As `send` does. */
+export function post(
   url: URL,
   headers: Readonly<Record<string, string>>,
   body: string,
+  settings: HttpSettings,
+  options?: HttpOptions,
+): Promise<HttpAnswer> {
+  return send(url, { method: 'POST', headers, body }, settings, options);
+}
+
+/** As `send` does. */
+export function get(
+  url: URL,
+  headers: Readonly<Record<string, string>>,
+  settings: HttpSettings,
+  options?: HttpOptions,
+): Promise<HttpAnswer> {
+  return send(url, { method: 'GET', headers }, settings, options);
+}
+
+interface Sent {
+  readonly method: 'GET' | 'POST';
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body?: string;
+}
+
+/**
+ * Sends `sent` and gives whatever answer comes, of any status. Throws AppError config-invalid for
+ * settings that cannot work, and what Node says for everything that the network does.
+ */
+async function send(
+  url: URL,
+  sent: Sent,
   settings: HttpSettings,
   options: HttpOptions = {},
 ): Promise<HttpAnswer> {
@@ -60,7 +86,7 @@ export async function post(
   });
   const signal = options.signal ? AbortSignal.any([timeout.signal, options.signal]) : timeout.signal;
   try {
-    const answer = await request(url, { method: 'POST', headers, body, dispatcher, signal });
+    const answer = await request(url, { ...sent, dispatcher, signal });
     return {
       status: answer.statusCode,
       retryAfter: single(answer.headers['retry-after']),

@@ -1,6 +1,6 @@
 /**
- * Sign-in with a browser: authorization code with state and PKCE, redirected to a listener on 127.0.0.1 that
- * lives as long as the sign-in (RFC 8252 section 7.3). Where the browser is on another machine, the address that
+ * Sign-in with a browser: authorization code with state and PKCE, redirected to a listener on 127.0.0.1, and on
+ * ::1 where the redirect says localhost, that lives as long as the sign-in (RFC 8252 section 7.3). Where the browser is on another machine, the address that
  * it failed to open can be pasted instead; whichever comes first wins. Only an answer with our state counts, so
  * no other page or program can end the sign-in or slip in a code. It prints nothing.
  */
@@ -8,7 +8,7 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { finished } from 'node:stream/promises';
-import { AppError, describeCause, toAppError } from '../core/errors.js';
+import { AppError, describeCause, systemErrorCode, toAppError } from '../core/errors.js';
 import { classifyError, readable } from './classify.js';
 import { type Authorization, prepareAuthorization } from './client.js';
 import { pastedParameters, readAnswer, type Answer, type RefusingAnswer } from './login-answer.js';
@@ -19,7 +19,7 @@ export interface LoopbackLoginOptions extends LoginOptions {
   readonly authorizationEndpoint: URL;
   /** The provider's own, such as Google's access_type=offline. */
   readonly authorizationParameters: Readonly<Record<string, string>>;
-  /** In the redirect; the listener is on 127.0.0.1 either way. */
+  /** In the redirect; browsers may take localhost for 127.0.0.1 or ::1. */
   readonly redirectHost?: '127.0.0.1' | 'localhost';
   /** The answer is shown at this address instead, and can only be pasted: nothing listens. */
   readonly pasteRedirectUri?: string | undefined;
@@ -42,9 +42,11 @@ export interface LoopbackLogin {
 /** Throws AppError listen-failed when the port is taken, config-invalid for endpoints that may not be used. */
 export async function createLoopbackLogin(options: LoopbackLoginOptions): Promise<LoopbackLogin> {
   const { client, authorizationEndpoint, clock } = options;
-  const server = createServer();
   const { pasteRedirectUri, redirectHost = '127.0.0.1' } = options;
-  const port = pasteRedirectUri === undefined ? await listen(server, options.port ?? 0) : undefined;
+  const { port, servers } =
+    pasteRedirectUri === undefined
+      ? await listen(options.port ?? 0, redirectHost)
+      : { port: undefined, servers: [] };
   // Microsoft's registration of http://localhost knows no path.
   const here = redirectHost === 'localhost' ? `http://localhost:${port}` : `http://127.0.0.1:${port}/`;
   const redirectUri = pasteRedirectUri ?? here;
@@ -56,7 +58,7 @@ export async function createLoopbackLogin(options: LoopbackLoginOptions): Promis
   try {
     authorization = await prepareAuthorization(client, authorizationEndpoint, redirectUri, parameters);
   } catch (error) {
-    server.close();
+    for (const server of servers) server.close();
     throw error;
   }
 
@@ -103,10 +105,11 @@ export async function createLoopbackLogin(options: LoopbackLoginOptions): Promis
     response.writeHead(status, pageHeaders).end(renderLoginPage(page));
     await finished(response).catch(() => undefined);
   }
-  server.on('request', (request: IncomingMessage, response: ServerResponse) => {
-    const page = serve(request, response).finally(() => pages.delete(page));
-    pages.add(page);
-  });
+  for (const server of servers)
+    server.on('request', (request: IncomingMessage, response: ServerResponse) => {
+      const page = serve(request, response).finally(() => pages.delete(page));
+      pages.add(page);
+    });
 
   return {
     authorizationUrl: authorization.url.href,
@@ -124,25 +127,45 @@ export async function createLoopbackLogin(options: LoopbackLoginOptions): Promis
       result.reject(new AppError('login-denied', 'the sign-in was given up before it was complete'));
       givenUp.abort();
       await Promise.all(pages);
-      if (!server.listening) return;
-      server.close();
-      server.closeAllConnections();
-      await once(server, 'close');
+      await Promise.all(servers.map(close));
     },
   };
 }
 
-async function listen(server: Server, port: number): Promise<number> {
+/** On all addresses that the host of the redirect may mean; a machine without IPv6 has one less. */
+async function listen(wanted: number, host: string): Promise<{ port: number; servers: readonly Server[] }> {
+  const first = await listenOn('127.0.0.1', wanted);
+  const { port } = first.address() as AddressInfo;
+  if (host !== 'localhost') return { port, servers: [first] };
   try {
-    server.listen(port, '127.0.0.1');
+    return { port, servers: [first, await listenOn('::1', port)] };
+  } catch (error) {
+    const cause = error instanceof Error ? systemErrorCode(error.cause) : undefined;
+    if (cause === 'EADDRNOTAVAIL' || cause === 'EAFNOSUPPORT') return { port, servers: [first] };
+    // Somebody else's: a browser would take the answer there.
+    await close(first);
+    throw error;
+  }
+}
+
+async function listenOn(address: string, port: number): Promise<Server> {
+  const server = createServer();
+  try {
+    server.listen(port, address);
     await once(server, 'listening');
   } catch (error) {
-    throw new AppError('listen-failed', `cannot listen on 127.0.0.1:${port}: ${describeCause(error)}`, {
+    throw new AppError('listen-failed', `cannot listen on ${address}:${port}: ${describeCause(error)}`, {
       hint: 'name a free port with --local-listen-port, or 0 for any',
       cause: error,
     });
   }
-  return (server.address() as AddressInfo).port;
+  return server;
+}
+
+async function close(server: Server): Promise<void> {
+  server.close();
+  server.closeAllConnections();
+  await once(server, 'close');
 }
 
 function refused({ error, description }: RefusingAnswer, endpoint: URL): AppError {

@@ -59,6 +59,15 @@ export function normaliseDeviceAuthorization(fields: Fields): Fields {
   });
 }
 
+/** What an OpenID provider says of itself (OpenID Connect Discovery 1.0, 3). */
+export function normaliseDiscovery(fields: Fields): Fields {
+  const endpoints = Object.entries(fields).filter(([name]) => name.endsWith('_endpoint'));
+  return present({
+    issuer: text(fields['issuer']),
+    ...Object.fromEntries(endpoints.map(([name, value]) => [name, text(value)])),
+  });
+}
+
 function present(fields: Fields): Fields {
   return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
 }

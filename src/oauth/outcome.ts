@@ -17,3 +17,10 @@ export type RefreshOutcome =
   | { readonly kind: 'needs-person'; readonly reason: string; readonly advice: string }
   /** invalid_client and its like: the configuration must change. */
   | { readonly kind: 'misconfigured'; readonly reason: string; readonly advice: string };
+
+/** Nothing was granted: the OAuth error code, if there was one, and what it means. */
+export interface Refused {
+  readonly kind: 'refused';
+  readonly error: string | undefined;
+  readonly outcome: Exclude<RefreshOutcome, { kind: 'refreshed' }>;
+}

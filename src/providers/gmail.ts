@@ -20,6 +20,7 @@ export const gmail: Provider = {
   authorizationEndpoint: 'https://accounts.google.com/o/oauth2/v2/auth',
   deviceAuthorizationEndpoint: 'https://oauth2.googleapis.com/device/code',
   tokenEndpoint: 'https://oauth2.googleapis.com/token',
+  userinfoEndpoint: 'https://openidconnect.googleapis.com/v1/userinfo',
   revocationEndpoint: 'https://oauth2.googleapis.com/revoke',
   revokeByHand: 'https://myaccount.google.com/connections',
   recognisedBy: (endpoint) => tokenEndpoints.has(endpoint.origin + endpoint.pathname),

@@ -3,6 +3,7 @@ export { fastmail } from './fastmail.js';
 export { gmail } from './gmail.js';
 export { hve } from './hve.js';
 export { microsoft365 } from './microsoft365.js';
+export { oidc } from './oidc.js';
 export { outlook } from './outlook.js';
 export { outlookChina } from './outlook-china.js';
 export { outlookPersonal } from './outlook-personal.js';

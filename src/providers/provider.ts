@@ -49,11 +49,17 @@ export interface Provider {
   readonly name: string;
   /** The name people use: `Gmail and Google Workspace`. */
   readonly title: string;
+  /** Of OpenID Connect: who says where the endpoints are, as far as they are not named here. */
+  readonly issuer?: string | undefined;
+  /** Nothing is known without one. */
+  readonly needsIssuer?: boolean | undefined;
   readonly authorizationEndpoint?: string | undefined;
   readonly deviceAuthorizationEndpoint?: string | undefined;
   readonly tokenEndpoint?: string | undefined;
   /** RFC 7009; undefined where the provider has none. */
   readonly revocationEndpoint?: string | undefined;
+  /** Says who signed in (OpenID Connect Core, 5.3), where tokens for mail are good for that. */
+  readonly userinfoEndpoint?: string | undefined;
   /** Where a person ends a sign-in, when a program cannot. */
   readonly revokeByHand?: string | undefined;
   /** Token endpoints that mean this provider, beside `tokenEndpoint`; matched on origin and path. */

@@ -197,6 +197,23 @@ describe('get-token outlook', () => {
   });
 });
 
+describe('get-token at an address that no preset knows', () => {
+  test('prints the provider that the token endpoint does not tell', async () => {
+    const { port } = place.upstream;
+    const smtp = { host: '127.0.0.1', port, tls: 'none' };
+    await place.configure({
+      providers: { microsoft365: { smtp, authorization_endpoint: place.provider.authorizationEndpoint } },
+      accounts: { [login]: { token_endpoint: place.provider.tokenEndpoint } },
+    });
+    const command = place.start(['get-token', 'microsoft365', place.tokenFile]);
+    await signIn(await authorizationUrl(command), { login });
+    const { status, stdout, stderr } = await command.finished;
+    expect(status).toBe(exitStatus.ok);
+    expect(JSON.parse(stdout)).toEqual({ accounts: { [login]: { provider: 'microsoft365' } } });
+    expect(stderr).toContain(`This must stand in ${place.configFile}`);
+  });
+});
+
 describe('after the sign-in', () => {
   const signedIn = async (...flags: string[]) => {
     const command = place.start(['get-token', 'gmail', place.tokenFile, ...flags]);
@@ -220,7 +237,7 @@ describe('after the sign-in', () => {
         ? '535 5.7.139 Authentication unsuccessful, SmtpClientAuthentication is disabled for the Tenant.\r\n'
         : undefined;
     const { status, stderr } = await signedIn();
-    expect(status).toBe(exitStatus.noPermission);
+    expect(status).toBe(exitStatus.failed);
     expect(stderr).toMatch(/the token is not taken: .*disabled for the Tenant.*\nhint: SMTP AUTH is off/);
     expect(await place.readToken()).toHaveProperty('refresh_token');
   });
@@ -270,15 +287,28 @@ describe('the one who signs in', () => {
     expect(stderr).toMatch(
       /^mailbearer: bob@example\.test has signed in, and the file is for alice@example\.test/m,
     );
-    expect(stderr).toMatch(/^hint: .*--user alice@example\.test$/m);
+    expect(stderr).toMatch(/^hint: .*--user shared:alice@example\.test$/m);
     await expect(place.readToken()).rejects.toThrow('ENOENT');
   });
 
   test('may be somebody else where --user says so: a shared mailbox', async () => {
-    const { status, stderr } = await signInAs(bob, place.tokenFile, '--user', login);
+    const { status, stderr } = await signInAs(bob, place.tokenFile, '--user', `shared:${login}`);
     expect(status).toBe(exitStatus.ok);
     expect(stderr).toContain(`${bob} has signed in, for the mailbox ${login}.`);
     expect(await place.readToken()).toMatchObject({ user: login });
+  });
+
+  test('is compared with --user, which does not excuse a stranger', async () => {
+    const { status, stderr } = await signInAs(bob, place.tokenFile, '--user', login);
+    expect(status).toBe(exitStatus.noPermission);
+    expect(stderr).toContain(`${bob} has signed in, and --user says ${login}: nothing was written`);
+    expect((await signInAs(bob, place.tokenFile, '--user', bob)).status).toBe(exitStatus.ok);
+  });
+
+  test('is asked for beside a scope of one’s own, too', async () => {
+    expect((await signInAs(login, place.tokenFile, '--scope', 'offline_access smtp')).status).toBe(
+      exitStatus.ok,
+    );
   });
 
   test('is named when nothing says who it should be', async () => {

@@ -18,7 +18,9 @@ describe.concurrent('get-token with a device flow', () => {
     const [, page = '', code = ''] = await command.says(/^ {2}(http\S+)\n {2}(\S+)$/m);
     await approveDevice(page, code, { login });
     const { status, stdout } = await command.finished;
-    expect({ status, stdout }).toEqual({ status: exitStatus.ok, stdout: '' });
+    expect(status).toBe(exitStatus.ok);
+    // Its endpoint is that of the workplace's gmail, too.
+    expect(JSON.parse(stdout)).toEqual({ accounts: { [login]: { provider: 'outlook' } } });
     expect(await place.readToken()).toMatchObject({ token_endpoint: place.provider.tokenEndpoint });
   });
 

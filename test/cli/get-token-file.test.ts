@@ -162,7 +162,7 @@ describe('a provider', () => {
     const { status, stderr } = await place.run(['get-token', 'gmial', place.tokenFile]);
     expect(status).toBe(exitStatus.config);
     expect(stderr).toMatch(
-      /no provider is called "gmial"; did you mean "gmail"\?\nhint: use one of gmail, outlook/,
+      /no provider is called "gmial"; did you mean "gmail"\?\nhint: use one of fastmail, gmail/,
     );
   });
 
@@ -187,7 +187,13 @@ test('--user is written into the file, and its lack is noticed when the file is 
   expect(without.status).toBe(exitStatus.ok);
   expect(without.stderr).toMatch(/warning: .*no login name\nhint: add "user"/);
 
-  const again = await signInWith(['gmail', named, '--overwrite-existing-token', '--user', 'a@b.example']);
+  const again = await signInWith([
+    'gmail',
+    named,
+    '--overwrite-existing-token',
+    '--user',
+    'shared:a@b.example',
+  ]);
   expect(again.stderr).not.toContain('warning');
   expect(await place.readToken(named)).toMatchObject({ user: 'a@b.example' });
 });

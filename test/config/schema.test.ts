@@ -87,7 +87,7 @@ describe('an error in one entry', () => {
     ['text', 'expected an object'],
     [
       { accounts: { x: { provider: 'gmial' } } },
-      'accounts.x.provider: no provider is called "gmial"; known are fastmail, gmail, hve, microsoft365, outlook, outlook-china, outlook-personal, outlook-usgov, outlook-usgov-dod; did you mean "gmail"?',
+      'accounts.x.provider: no provider is called "gmial"; known are fastmail, gmail, hve, microsoft365, oidc, outlook, outlook-china, outlook-personal, outlook-usgov, outlook-usgov-dod; did you mean "gmail"?',
     ],
   ])('of %j names the path', (json, expected) => {
     expect(message(json)).toBe(expected);

@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import { request } from 'node:http';
 import { createServer } from 'node:net';
+import { networkInterfaces } from 'node:os';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { AppError } from '../../src/core/errors.js';
 import {
@@ -122,6 +123,16 @@ describe('defect 14: the listener', () => {
     });
     expect(neighbour.address()).toMatchObject({ port: Number(port) });
     await new Promise((resolve) => neighbour.close(resolve));
+  });
+
+  it('listens on ::1, too, where the redirect says localhost', async () => {
+    const login = await start({ redirectHost: 'localhost' });
+    const { port } = new URL(login.redirectUri);
+    const hasIPv6 = Object.values(networkInterfaces())
+      .flat()
+      .some((address) => address?.address === '::1');
+    for (const host of hasIPv6 ? ['127.0.0.1', '[::1]'] : ['127.0.0.1'])
+      await expect(fetch(`http://${host}:${port}/`)).resolves.toMatchObject({ status: 400 });
   });
 
   it('wants its own name in the Host header', async () => {

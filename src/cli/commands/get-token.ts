@@ -1,28 +1,40 @@
 /**
- * `get-token`: signs an account in and writes its token file, or the same JSON to standard output. What can go
- * wrong beforehand is found before anyone is sent to a browser. The file is enough by itself: it names client
- * and endpoint, and holds the secret unless the configuration does.
+ * `get-token`: gets an account its first tokens, by a sign-in or without one, and writes its token file, or the same
+ * JSON to standard output. What can go wrong beforehand is found before anyone is sent to a browser. What the file
+ * cannot hold is printed for the configuration.
  */
 import { canSubmit, isBroken, type OAuthClient, problemOf } from '../../accounts/account.js';
-import type { Clock } from '../../core/clock.js';
 import { AppError, exitStatus } from '../../core/errors.js';
-import type { SignedIn } from '../../oauth/login.js';
+import { Secret } from '../../core/secret.js';
+import { discover, type Metadata } from '../../oauth/discovery.js';
+import { requestGrant } from '../../oauth/grant.js';
+import { askWhoSignedIn } from '../../oauth/identity.js';
+import { loginError, type SignedIn } from '../../oauth/login.js';
 import type { Cloud, Provider } from '../../providers/index.js';
+import { outcomeFailure } from '../../refresh/failure.js';
 import { createFileStore } from '../../tokens/file-store.js';
 import { findExposures, secretFiles } from '../../tokens/exposure.js';
 import { formatExpiry, type TokenFields } from '../../tokens/format.js';
+import { completeEntry, type Entry, type EntryAnswer, printEntry } from '../account-entry.js';
+import { checkMailbox, mailboxOf } from '../check-mailbox.js';
 import { completeClient } from '../client-input.js';
 import { accountOf, type Context, openContext } from '../context.js';
+import { grantEntry, type GrantFlags, grantOf } from '../grant-flags.js';
 import { untilInterrupted } from '../interrupt.js';
 import { needsNoSignIn, obtainToken } from '../obtain.js';
-import { findSignInSettings, type SignInSettings } from '../sign-in-settings.js';
-import { signInByBrowser, signInByDevice } from '../sign-in.js';
+import { forOnce } from '../refresh-now.js';
+import {
+  findSignInSettings,
+  issuerToAsk,
+  type SignInQuestion,
+  type SignInSettings,
+} from '../sign-in-settings.js';
 import { openTokenOutput, type TokenOutput } from '../token-output.js';
 import { trySignIn } from '../try-sign-in.js';
-import { checkMailbox } from '../check-mailbox.js';
 import type { Ui } from '../ui.js';
+import { chooseWay, type WayFlags } from '../way.js';
 
-export interface GetTokenOptions {
+export interface GetTokenOptions extends GrantFlags, WayFlags {
   readonly configFile?: string;
   readonly provider: string;
   /** `-` or undefined: standard output. */
@@ -31,19 +43,28 @@ export interface GetTokenOptions {
   readonly clientSecret?: string;
   readonly clientSecretFile?: string;
   readonly scope?: string;
+  readonly issuer?: string;
   readonly tenant?: string;
   readonly cloud?: Cloud;
   readonly loginBase?: string;
-  /** The provider's own page shows the answer. */
-  readonly useNativeClient?: boolean;
-  /** Written into the file. */
+  /** `host` or `host:port`. */
+  readonly smtp?: string;
+  /** Written into the file; `shared:` or `delegated:` before it says that somebody else signs in. */
   readonly user?: string;
-  readonly useDeviceFlow?: boolean;
   readonly overwriteExistingToken?: boolean;
-  readonly localListenPort?: number;
   /** False: the SMTP server is not asked whether it takes the token. */
   readonly verify?: boolean;
 }
+
+/** What a command needs beside its options. */
+interface Scene {
+  readonly context: Context;
+  readonly ui: Ui;
+  readonly signal: AbortSignal;
+}
+
+/** A grant that nobody signs in for gives no refresh token. */
+type Got = Omit<SignedIn, 'refreshToken' | 'addresses'> & { readonly refreshToken?: Secret | undefined };
 
 /** Resolves to the exit status; throws AppError, or Interrupted. */
 export function runGetToken(options: GetTokenOptions, ui: Ui): Promise<number> {
@@ -51,120 +72,181 @@ export function runGetToken(options: GetTokenOptions, ui: Ui): Promise<number> {
     const context = await openContext(options.configFile);
     for (const warning of context.warnings) ui.warn(warning);
     const { file, provider } = options;
-    if (file !== undefined && file !== '-' && needsNoSignIn(context, file))
+    const grant = grantOf(options);
+    const named = file !== undefined && file !== '-';
+    if (grant === undefined && named && needsNoSignIn(context, file))
       return obtainToken(provider, file, context, ui, signal);
+    if (grant !== undefined && !named)
+      throw new AppError('usage', `--grant ${grant} makes an account, and no file is named`, {
+        hint: `mailbearer get-token ${provider} /etc/tokens/me@corp.example …`,
+      });
     const overwrite = options.overwriteExistingToken ?? false;
-    const output = await openTokenOutput(options.file, { ...context, overwrite }, ui);
-    const { existing, path: tokenFile } = output;
-    const settings = findSignInSettings(context.config, { ...options, tokenFile, existing });
-    const way = chooseWay(settings, options);
-    const client = await completeClient(settings, options, process.env, ui, signal);
-    const scope = options.scope ?? consentScope(settings.provider);
-    const signedIn = await way({ client, scope, clock: context.clock }, ui, signal);
-    checkMailbox(signedIn.addresses, { user: options.user, path: output.path }, ui);
-    await output.write(tokenFields(settings, client, signedIn, options, context, output));
-    return conclude(output, signedIn, { context, ui, signal, verify: options.verify !== false });
+    const output = await openTokenOutput(file, { ...context, overwrite }, ui);
+    const scene = { context, ui, signal };
+    const question = { ...options, tokenFile: output.path, existing: output.existing };
+    const settings = await findSettings(question, scene);
+    const answer =
+      grant === undefined
+        ? await signIn(settings, options, output, scene)
+        : await getByGrant(grant, settings, options, output, scene);
+    await output.write(tokenFields(settings, answer, options, context, output));
+    return conclude(settings, answer, options, output, scene);
   });
+}
+
+/** With what the issuer says, where there is one. */
+async function findSettings(question: SignInQuestion, { context, signal }: Scene): Promise<SignInSettings> {
+  const { clock, config } = context;
+  const ask = issuerToAsk(config, question);
+  let discovered: Metadata | undefined;
+  if (ask !== undefined) {
+    const reply = await discover(ask.issuer, ask.connection, { clock, signal });
+    signal.throwIfAborted();
+    if (reply.kind === 'refused') throw loginError(reply.outcome, ask.issuer);
+    discovered = reply.value;
+  }
+  return findSignInSettings(config, { ...question, discovered });
+}
+
+interface Answer {
+  readonly client: Pick<OAuthClient, 'clientId' | 'clientSecret' | 'tokenEndpoint'>;
+  readonly got: Got;
+  readonly entry: Entry;
+  readonly secrets?: Entry;
+}
+
+async function signIn(
+  settings: SignInSettings,
+  options: GetTokenOptions,
+  output: TokenOutput,
+  { context, ui, signal }: Scene,
+): Promise<Answer> {
+  const { clock } = context;
+  const { provider } = settings;
+  const way = chooseWay(provider, options);
+  const client = await completeClient(settings, options, process.env, ui, signal);
+  const got = await way({ client, scope: consentScope(provider, options.scope), clock }, ui, signal);
+  const { userinfoEndpoint } = provider;
+  const addresses =
+    got.addresses.length > 0 || userinfoEndpoint === undefined
+      ? got.addresses
+      : await askWhoSignedIn(new URL(userinfoEndpoint), got.accessToken, client, { clock, signal });
+  checkMailbox(addresses, { ...mailboxOf(options.user), path: output.path, provider }, ui);
+  return { client, got, entry: commonEntry(settings, options) };
 }
 
 /** Who signs in is asked once; on refresh it would only bring what is not needed. */
-function consentScope({ identityScope, scope }: Provider): string | undefined {
-  return scope === undefined || identityScope === undefined ? scope : `${identityScope} ${scope}`;
+function consentScope({ identityScope, scope }: Provider, asked: string | undefined): string | undefined {
+  const wanted = asked ?? scope;
+  if (wanted === undefined) return undefined;
+  return [...new Set(`${identityScope ?? ''} ${wanted}`.split(/\s+/))].filter(Boolean).join(' ');
 }
 
-/** The sign-in that was asked for, ready to begin once the client is known. */
-type Way = (
-  login: { client: OAuthClient; scope: string | undefined; clock: Clock },
-  ui: Ui,
-  signal: AbortSignal,
-) => Promise<SignedIn>;
-
-/** Throws AppError usage or account-incomplete when the provider does not know the way that was asked for. */
-function chooseWay({ provider }: SignInSettings, options: GetTokenOptions): Way {
-  if (options.useDeviceFlow) {
-    if (!provider.deviceFlowAllowsMail)
-      throw new AppError('usage', `${provider.title} does not allow mail with the device flow`, {
-        hint: 'leave --use-device-flow out; the browser may be on another machine',
-      });
-    const deviceAuthorizationEndpoint = requireEndpoint(provider, 'deviceAuthorizationEndpoint');
-    return (login, ui, signal) => signInByDevice({ ...login, deviceAuthorizationEndpoint }, ui, signal);
-  }
-  const authorizationEndpoint = requireEndpoint(provider, 'authorizationEndpoint');
-  const { authorizationParameters, deviceAuthorizationEndpoint, deviceFlowAllowsMail } = provider;
-  const { loopbackRedirectHost: redirectHost, pasteRedirectUri } = provider;
-  if (options.useNativeClient && pasteRedirectUri === undefined)
-    throw new AppError('usage', `${provider.title} has no page that shows the answer`, {
-      hint: 'leave --use-native-client out; the address of the failed page can be pasted all the same',
-    });
-  const details = {
-    authorizationEndpoint,
-    authorizationParameters,
-    listenPort: options.localListenPort,
-    redirectHost,
-    ...(options.useNativeClient && { pasteRedirectUri }),
-    deviceFlow: deviceFlowAllowsMail && deviceAuthorizationEndpoint !== undefined,
-  };
-  return (login, ui, signal) => signInByBrowser({ ...login, ...details }, ui, signal);
-}
-
-const endpointKeys = {
-  authorizationEndpoint: 'authorization_endpoint',
-  deviceAuthorizationEndpoint: 'device_authorization_endpoint',
-} as const;
-
-function requireEndpoint(provider: Provider, which: keyof typeof endpointKeys): URL {
-  const value = provider[which];
-  if (value !== undefined) return new URL(value);
-  const key = endpointKeys[which];
-  throw new AppError('account-incomplete', `provider ${provider.name} has no ${key}`, {
-    hint: `add providers.${provider.name}.${key} to the configuration`,
+/** Gets the first token as `serve` will get the next ones. */
+async function getByGrant(
+  grant: NonNullable<ReturnType<typeof grantOf>>,
+  settings: SignInSettings,
+  options: GetTokenOptions,
+  output: TokenOutput,
+  { context, ui, signal }: Scene,
+): Promise<Answer> {
+  const own = await grantEntry(grant, options, process.env, ui, signal);
+  const scope = options.scope === undefined ? {} : { scope: options.scope };
+  const entry = { ...commonEntry(settings, options), ...scope, ...own.entry };
+  const { tokenEndpoint } = settings;
+  // A certificate stands for the secret; a service account's key, or a program, for the client.
+  const client =
+    grant !== 'client_credentials'
+      ? { clientId: '', clientSecret: new Secret(''), tokenEndpoint }
+      : options.certificateFile === undefined
+        ? await completeClient(settings, options, process.env, ui, signal)
+        : await completeClient(settings, { clientSecret: '' }, process.env, ui, signal);
+  const { user } = mailboxOf(options.user);
+  const { provider } = settings;
+  const { clientId, clientSecret } = client;
+  const ofClient = clientId === '' ? {} : { clientId, clientSecret };
+  const overrides = { ...output.existing, ...ofClient, tokenEndpoint: tokenEndpoint.href, user };
+  const path = output.path ?? '';
+  const complete = completeEntry(context, {
+    path,
+    overrides,
+    provider,
+    entry,
+    secrets: own.secrets,
   });
+  const account = accountOf(complete.context, path, overrides);
+  if (isBroken(account)) throw account.problem;
+  if (account.grant.kind === 'refresh-token') throw new AppError('internal', `${grant} was not understood`);
+  const outcome = await requestGrant(account.client, account.grant, { clock: context.clock, signal });
+  signal.throwIfAborted();
+  if (outcome.kind !== 'refreshed') throw forOnce(outcomeFailure(account, outcome));
+  return { client, got: { ...outcome, refreshToken: undefined }, entry, secrets: own.secrets };
+}
+
+/** What the command line said that no token file holds, whatever the grant. */
+function commonEntry({ provider }: SignInSettings, { issuer, smtp }: GetTokenOptions): Entry {
+  const [, host, port] = /^(.+?)(?::(\d+))?$/.exec(smtp ?? '') ?? [];
+  const { mechanism } = provider;
+  return {
+    ...(issuer !== undefined && { issuer }),
+    ...(host !== undefined && { smtp: { host, ...(port !== undefined && { port: Number(port) }) } }),
+    ...(issuer !== undefined && mechanism !== undefined && { mechanism }),
+  };
 }
 
 function tokenFields(
   { configured }: SignInSettings,
-  client: OAuthClient,
-  { accessToken, refreshToken, expiresInSeconds }: SignedIn,
-  { user }: GetTokenOptions,
+  { client, got }: Answer,
+  options: GetTokenOptions,
   { clock }: Context,
   { existing }: TokenOutput,
 ): TokenFields {
+  const { user } = mailboxOf(options.user);
   const { clientId, clientSecret, tokenEndpoint } = client;
+  const { accessToken, expiresInSeconds, refreshToken } = got;
   // Written even when empty: a public client must not inherit a secret that the configuration has for another.
   const secretIsConfigured =
     existing?.clientSecret === undefined && clientSecret.equals(configured.clientSecret);
-  return {
-    ...(user === undefined ? {} : { user }),
+  const ofClient = {
     client_id: clientId,
     ...(secretIsConfigured ? {} : { client_secret: clientSecret }),
     token_endpoint: tokenEndpoint.href,
+  };
+  return {
+    ...(user === undefined ? {} : { user }),
+    ...(clientId === '' ? {} : ofClient),
     access_token: accessToken,
-    refresh_token: refreshToken,
+    ...(refreshToken === undefined ? {} : { refresh_token: refreshToken }),
     expiry: formatExpiry(clock.now() + expiresInSeconds * 1000),
   };
 }
 
-interface Conclusion {
-  readonly context: Context;
-  readonly ui: Ui;
-  readonly signal: AbortSignal;
-  readonly verify: boolean;
-}
-
 /** Looks at the new file with the eyes of `serve`: what is missing is better said now. Resolves to the exit status. */
 async function conclude(
+  { provider }: SignInSettings,
+  { entry, got, secrets = {} }: Answer,
+  { verify = true }: GetTokenOptions,
   { path }: TokenOutput,
-  { lifetimeKnown }: SignedIn,
-  { context, signal, ui, verify }: Conclusion,
+  { context: before, signal, ui }: Scene,
 ): Promise<number> {
-  if (!lifetimeKnown) ui.warn('the provider did not say how long the token lives; an hour is assumed');
+  if (!got.lifetimeKnown) ui.warn('the provider did not say how long the token lives; an hour is assumed');
   if (path === undefined) return exitStatus.ok;
-  ui.say(`Signed in. The tokens are in ${path}.`);
+  const what =
+    got.refreshToken === undefined ? 'No sign-in is needed. The token is' : 'Signed in. The tokens are';
+  ui.say(`${what} in ${path}.`);
+  const { accessToken, expiresAt, overrides } = await createFileStore({ ...before, path }).read();
+  const complete: EntryAnswer = completeEntry(before, {
+    path,
+    overrides,
+    provider,
+    entry,
+    secrets,
+  });
+  const { context } = complete;
   for (const { message, remedy } of await findExposures(secretFiles(context.config, [path]))) {
     ui.warn(message);
     ui.hint(remedy);
   }
-  const { accessToken, expiresAt, overrides } = await createFileStore({ ...context, path }).read();
   const account = accountOf(context, path, overrides);
   const problem = problemOf(account);
   let status: number = exitStatus.ok;
@@ -174,6 +256,7 @@ async function conclude(
   } else if (verify && accessToken !== undefined && !isBroken(account) && canSubmit(account)) {
     status = await trySignIn(account, { secret: accessToken, expiresAt }, context.clock, ui, signal);
   }
+  await printEntry(complete, ui);
   ui.say('Next:');
   ui.say(`  mailbearer test-token-refresh ${path}`);
   ui.say('  mailbearer serve');
