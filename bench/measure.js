@@ -1,7 +1,8 @@
 // @ts-check
 /**
  * The rounds. In each, every scenario is run with every contender, so that whatever else the machine does meets all
- * of them alike; the order of the contenders turns from round to round. Figures are medians of the rounds.
+ * of them alike; the order of the contenders turns from round to round, and each round starts processes
+ * of its own. Figures are medians of the rounds.
  */
 import { Bench } from './bench.js';
 import { judge, median } from './demands.js';
@@ -56,6 +57,7 @@ export async function measure({ rounds, only, quick, program }, tell) {
         tell(`round ${number + 1} of ${rounds}: ${scenario.id}`);
         samples.push(await runRound(bench, scenario, number));
       }
+      await bench.endRound();
     }
     const wantsProfile = only === undefined || only.includes('profile');
     if (wantsProfile) tell('profile');

@@ -5,7 +5,7 @@ import { parseArgs } from 'node:util';
 
 export const usage = `npm run bench -- [options]
 
-  --rounds N       rounds of all scenarios (default 5, with --quick 1)
+  --rounds N       rounds of all scenarios (default 7, with --quick 1)
   --only ID,ID     only these scenarios; "list" lists them, "profile" is the profile
   --quick          a tenth of everything: within a minute, to see that it works
   --json FILE      where the result goes (default bench/results/latest.json)
@@ -33,7 +33,7 @@ export function readOptions(args) {
       help: { type: 'boolean', default: false },
     },
   });
-  const rounds = Number(values.rounds ?? (values.quick ? 1 : 5));
+  const rounds = Number(values.rounds ?? (values.quick ? 1 : 7));
   if (!Number.isInteger(rounds) || rounds < 1) throw new TypeError('--rounds takes a number from 1 on');
   return { ...values, rounds, only: values.only?.split(','), writeDocs: values['write-docs'] };
 }
