@@ -91,7 +91,9 @@ async function lookUp(
       return readSecret(join(env['CREDENTIALS_DIRECTORY'] ?? dockerSecrets, name), (cause) =>
         wrong(
           `there is no credential ${name}: ${describeCause(cause)}`,
-          `add LoadCredential=${name}:/path to the unit, or the secret to the container`,
+          // Who tests at a prompt what a unit runs with is outside of it.
+          `add LoadCredential=${name}:/path to the unit, or the secret to the container; while the unit runs, root may ` +
+            `test with CREDENTIALS_DIRECTORY=/run/credentials/UNIT.service`,
           cause,
         ),
       );
