@@ -16,6 +16,7 @@ import { parseToken } from '../src/tokens/format.js';
 import { faultTables } from './faults/tables.js';
 import { configurationTables } from './support/config-manual.js';
 import { configJsonSchema } from './support/config-schema.js';
+import { doctorTables } from './support/doctor-manual.js';
 import { errorTables } from './support/errors-manual.js';
 import { commandPage, configurationPage } from './support/man-pages.js';
 import { withTables } from './support/manual-tables.js';
@@ -173,6 +174,11 @@ describe('the documentation', () => {
     const { files, man } = JSON.parse(read('package.json')) as Record<'files' | 'man', string[]>;
     expect(man).toEqual(readdirSync(join(root, 'man')).map((name) => `./man/${name}`));
     expect(files).toContain('man');
+  });
+
+  it('has a manual of doctor that says what its checks say', async () => {
+    const path = join(root, 'docs/doctor.md');
+    await expect(await withTables(read('docs/doctor.md'), path, doctorTables())).toMatchFileSnapshot(path);
   });
 
   it('has a manual of the providers that says what is known of them', async () => {

@@ -138,10 +138,11 @@ Examples:
 `;
 
 const doctorHelp = `
-Looks, in this order, at the configuration, the rights of files with secrets, and for each account at its
-token endpoint (DNS, proxy, TLS, the clock), a refresh, what the token says of itself, and the sign-in at its
-SMTP server; then at the relay and at Postfix. It refreshes tokens and sends no mail.
-Each line is ✓, ✗ with what mends it, or – where it does not apply. Exits with 1 when a line is ✗.
+Looks, in this order, at the configuration, the modes of files with secrets, and for each account at the clock,
+DNS, TLS, proxy, token endpoint, what the token says of itself, a refresh, EHLO and AUTH at its SMTP server; then
+at the relay and at Postfix (next hops, TLS, chroot of the plugin). It refreshes tokens and sends no mail.
+Each line is ✓, ✗ with what mends it, or – with the reason why it was not looked at. What is wrong hides only what
+rests on it. Exits with 1 when a line is ✗.
 
 Examples:
   $ sudo -u postfix mailbearer doctor

@@ -105,10 +105,8 @@ async function createDispatcher(url: URL, settings: HttpSettings, timeoutMs: num
   // undici's own limits would end a slow answer with words of its own; ours is the one that counts.
   const limits = { connectTimeout: timeoutMs, headersTimeout: 0, bodyTimeout: 0 };
   const trust = ca === undefined ? {} : { ca };
-  const { proxy } = settings;
-  // Plain http is for this machine; a proxy elsewhere would carry the secrets in clear to its own loopback.
-  if (proxy === undefined || (url.protocol === 'http:' && !isLoopbackHost(proxy.hostname)))
-    return new Agent({ ...limits, connect: trust });
+  const proxy = proxyFor(url, settings);
+  if (proxy === undefined) return new Agent({ ...limits, connect: trust });
   if (proxy.protocol !== 'http:' && proxy.protocol !== 'https:')
     throw new AppError('config-invalid', `proxy: a ${proxy.protocol.slice(0, -1)} proxy is not supported`, {
       hint: 'name an http:// or https:// proxy',
@@ -117,9 +115,20 @@ async function createDispatcher(url: URL, settings: HttpSettings, timeoutMs: num
     ...limits,
     uri: proxy.href,
     requestTls: trust,
-    // The configured authorities are meant for the token endpoint; a proxy may have a public certificate too.
-    proxyTls: ca === undefined ? {} : { ca: [...rootCertificates, ...ca] },
+    proxyTls: ca === undefined ? {} : { ca: proxyRoots(ca) },
   });
+}
+
+/** Plain http is for this machine; a proxy elsewhere would carry the secrets in clear to its own loopback. */
+export function proxyFor(url: URL, { proxy }: Pick<HttpSettings, 'proxy'>): URL | undefined {
+  return proxy !== undefined && url.protocol === 'http:' && !isLoopbackHost(proxy.hostname)
+    ? undefined
+    : proxy;
+}
+
+/** The configured authorities are meant for the token endpoint; a proxy may have a public certificate too. */
+export function proxyRoots(ca: readonly string[]): string[] {
+  return [...rootCertificates, ...ca];
 }
 
 async function readLimited(body: AsyncIterable<Uint8Array>): Promise<string> {

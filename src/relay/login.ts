@@ -6,14 +6,19 @@ import { isIP, type Socket } from 'node:net';
 import type { SubmittingAccount } from '../accounts/account.js';
 import type { Clock } from '../core/clock.js';
 import { toAppError } from '../core/errors.js';
-import { type Extensions, requestStartTls, signIn } from '../protocol/smtp/client.js';
+import {
+  type Conversation,
+  type Extensions,
+  hello,
+  requestStartTls,
+  signIn,
+} from '../protocol/smtp/client.js';
 import type { AccessToken } from '../refresh/token-source.js';
 import { openTcp, secureContextFor, startTls } from './connect.js';
 import { LockStep } from './lock-step.js';
 
-export interface LoginOptions {
+export interface GreetingOptions {
   readonly account: SubmittingAccount;
-  readonly token: AccessToken;
   /** Our name in EHLO. */
   readonly clientName: string;
   readonly clock: Clock;
@@ -23,16 +28,33 @@ export interface LoginOptions {
   readonly dialogue: ((line: string) => void) | undefined;
 }
 
+export interface LoginOptions extends GreetingOptions {
+  readonly token: AccessToken;
+}
+
 export interface Login {
   readonly socket: Socket;
-  /** What the server offers to an authenticated client. */
+  /** What the server offered last. */
   readonly extensions: Extensions;
 }
 
 /** Throws AppError upstream-* or config-invalid; the refusal of a token is an AuthRefused. */
-export async function logIn(options: LoginOptions): Promise<Login> {
-  const { account, clientName, clock, signal, dialogue } = options;
-  const { smtp, user, mechanism } = account.submission;
+export function logIn(options: LoginOptions): Promise<Login> {
+  const { smtp, user, mechanism } = options.account.submission;
+  const credentials = { user, token: options.token.secret, host: smtp.host, port: smtp.port };
+  return begin(options, (beginning) => signIn({ ...beginning, mechanism, credentials }));
+}
+
+/** The same up to the EHLO before AUTH. */
+export function greet(options: GreetingOptions): Promise<Login> {
+  return begin(options, hello);
+}
+
+async function begin(
+  { account, clientName, clock, dialogue, signal }: GreetingOptions,
+  converse: (options: { awaitGreeting: boolean; clientName: string }) => Conversation<Extensions>,
+): Promise<Login> {
+  const { smtp } = account.submission;
   const lockStepOptions = { where: `${smtp.host}:${smtp.port}`, clock, dialogue };
   // Before there is a connection, so that nothing is waited for between it and the handshake.
   const context = smtp.tls === 'none' ? undefined : await secureContextFor(account.client);
@@ -49,14 +71,8 @@ export async function logIn(options: LoginOptions): Promise<Login> {
       socket = await startTls(socket, smtp, context, clock);
     }
     const lockStep = new LockStep(socket, lockStepOptions);
-    const extensions = await lockStep.converse(
-      signIn({
-        awaitGreeting: smtp.tls !== 'starttls',
-        clientName,
-        mechanism,
-        credentials: { user, token: options.token.secret, host: smtp.host, port: smtp.port },
-      }),
-    );
+    const awaitGreeting = smtp.tls !== 'starttls';
+    const extensions = await lockStep.converse(converse({ awaitGreeting, clientName }));
     return { socket: lockStep.release(), extensions };
   } catch (error) {
     socket.destroy();

@@ -1,22 +1,42 @@
-/** All checks, in the order in which one thing rests on the other. One more is one file, and one line here. */
-import type { AccountCheck, MachineCheck } from './check.js';
-import { claimsCheck } from './claims.js';
+/** All checks, in the order in which their lines stand. One more is one file, and one line here. */
+import { accountCheck } from './account.js';
+import type { AccountCheck, CheckDescription, MachineCheck } from './check.js';
+import { claimsCheck, newClaimsCheck } from './claims.js';
 import { configCheck } from './config.js';
 import { daemonCheck } from './daemon.js';
-import { endpointCheck } from './endpoint.js';
+import { clockCheck, dnsCheck, endpointCheck, proxyCheck, tlsCheck } from './endpoint.js';
 import { filesCheck } from './files.js';
+import { postfixChrootCheck } from './postfix-chroot.js';
+import { postfixTlsCheck } from './postfix-tls.js';
 import { postfixCheck } from './postfix.js';
 import { refreshCheck } from './refresh.js';
-import { submissionCheck } from './submission.js';
+import { authCheck, ehloCheck } from './smtp.js';
 
 export const machineChecks: readonly MachineCheck[] = [configCheck, filesCheck];
 
-/** After one that fails, the rest of the same account is not looked at. */
 export const accountChecks: readonly AccountCheck[] = [
+  accountCheck,
+  clockCheck,
+  dnsCheck,
+  tlsCheck,
+  proxyCheck,
   endpointCheck,
-  refreshCheck,
   claimsCheck,
-  submissionCheck,
+  refreshCheck,
+  newClaimsCheck,
+  ehloCheck,
+  authCheck,
 ];
 
-export const surroundingChecks: readonly MachineCheck[] = [daemonCheck, postfixCheck];
+export const surroundingChecks: readonly MachineCheck[] = [
+  daemonCheck,
+  postfixCheck,
+  postfixTlsCheck,
+  postfixChrootCheck,
+];
+
+export const allChecks: readonly CheckDescription[] = [
+  ...machineChecks,
+  ...accountChecks,
+  ...surroundingChecks,
+];

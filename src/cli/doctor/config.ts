@@ -1,8 +1,11 @@
-/** Whether the configuration is understood to the last key. That it can be read at all was a condition to get here. */
+/** Whether the configuration is understood to the last key. One that cannot be read is runDoctor's to say. */
 import { type MachineCheck, fail, pass } from './check.js';
 
 export const configCheck: MachineCheck = {
   name: 'configuration',
+  looksAt:
+    'Whether the configuration can be read, each of its keys means something, and there is an account.',
+  mendedBy: 'Correct or remove the key that is named; `mailbearer get-token` makes the first account.',
   async run({ accounts, config, warnings }) {
     const where = config.source ?? 'no file, defaults';
     const unknown = warnings.map((warning) => fail(warning, 'correct or remove the key'));

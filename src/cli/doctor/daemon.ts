@@ -8,6 +8,8 @@ const startHint = 'systemctl start mailbearer, or in a terminal: mailbearer serv
 
 export const daemonCheck: MachineCheck = {
   name: 'relay',
+  looksAt: 'Whether something listens at each address of `relay.listen`, and whether it is mailbearer.',
+  mendedBy: '`systemctl start mailbearer`; where something else listens, another port.',
   async run({ config }) {
     const addresses = config.relay.listen ?? [{ host: '127.0.0.1', port: 2525 }];
     if (addresses.length === 0) return [skip('relay.listen is empty: mail is taken nowhere')];

@@ -1,48 +1,40 @@
-/**
- * Whether the token endpoint can be reached: DNS, proxy, TLS and its authorities, all by one request that asks for
- * nothing, and whether this machine's clock agrees with the answer's.
- */
-import { formatDuration } from '../../core/duration.js';
-import { describeCause } from '../../core/errors.js';
-import { post } from '../../oauth/http.js';
-import { type AccountCheck, fail, pass, skip } from './check.js';
+/** The lines about the way to the token endpoint: clock, DNS, TLS, proxy, and whether it answers. way.ts goes it. */
+import type { AccountCheck, WayToEndpoint } from './check.js';
 
-/** Beyond this a token that has expired looks fresh, and the other way round. */
-const mostSkewMs = 60_000;
-const timeoutMs = 15_000;
+function stationCheck(
+  station: keyof WayToEndpoint,
+  description: Pick<AccountCheck, 'name' | 'looksAt' | 'mendedBy'>,
+): AccountCheck {
+  return { ...description, needs: [], run: async ({ way }) => [(await way())[station]] };
+}
 
-export const endpointCheck: AccountCheck = {
+export const clockCheck = stationCheck('clock', {
+  name: 'clock',
+  looksAt:
+    "Whether this machine's clock agrees, to a minute, with the Date of the token endpoint's answer; even where its certificate is not trusted.",
+  mendedBy: '`timedatectl set-ntp true`',
+});
+
+export const dnsCheck = stationCheck('dns', {
+  name: 'DNS',
+  looksAt: 'The address of the token endpoint, or of the proxy, which looks up the rest.',
+  mendedBy: '`/etc/resolv.conf`, or a misspelt `token_endpoint` or `proxy`: `getent hosts NAME` shows it.',
+});
+
+export const tlsCheck = stationCheck('tls', {
+  name: 'TLS',
+  looksAt: 'The certificate of the token endpoint: who signed it, for which name, and until when.',
+  mendedBy: '`ca_bundle_file` or `ca_certs_dir` with the authority; the clock; the host in `token_endpoint`.',
+});
+
+export const proxyCheck = stationCheck('proxy', {
+  name: 'proxy',
+  looksAt: 'Whether the proxy, where one is set, lets connections to the token endpoint through.',
+  mendedBy: '`proxy`: its host, its port, and `http://USER:PASSWORD@…` where it wants a sign-in.',
+});
+
+export const endpointCheck = stationCheck('endpoint', {
   name: 'token endpoint',
-  async run({ account, machine: { clock, signal } }) {
-    const { client, grant } = account;
-    if (grant.kind === 'command') return skip('its tokens come from token_command');
-    const { origin } = client.tokenEndpoint;
-    const headers = { 'content-type': 'application/x-www-form-urlencoded', accept: 'application/json' };
-    const through = client.proxy === undefined ? '' : ` through ${client.proxy.host}`;
-    try {
-      const { date, status } = await post(client.tokenEndpoint, headers, '', client, {
-        clock,
-        timeoutMs,
-        signal,
-      });
-      if (status >= 500 || status === 404)
-        return fail(`${origin} answers HTTP ${status}${through}`, 'check token_endpoint, or try again later');
-      const skewMs = date === undefined ? 0 : Math.abs(clock.now() - Date.parse(date));
-      if (skewMs > mostSkewMs)
-        return fail(
-          `this machine's clock is ${formatDuration(skewMs / 1000)} away from ${origin}'s`,
-          'timedatectl set-ntp true',
-        );
-      return pass(`${origin} answers${through}, and the clocks agree`);
-    } catch (error) {
-      const cause = describeCause(error);
-      const mistrust = /certificate|self.signed|issuer/i.test(cause);
-      return fail(
-        `${origin}${through}: ${cause}`,
-        mistrust
-          ? 'name whom to trust in ca_bundle_file; on Debian: apt-get install ca-certificates'
-          : `check DNS, network and "proxy": getent hosts ${client.tokenEndpoint.hostname}`,
-      );
-    }
-  },
-};
+  looksAt: 'Whether it answers a request that asks for nothing.',
+  mendedBy: '`token_endpoint`, or the firewall; HTTP 500 and above passes, as a rule.',
+});

@@ -30,11 +30,14 @@ export interface LoginStep {
 /** A part of the conversation; it returns when its part is done and throws AppError when that cannot be. */
 export type Conversation<T> = Generator<LoginStep, T, Reply>;
 
-export interface SignInOptions {
+export interface HelloOptions {
   /** False after STARTTLS: the greeting came before it. */
   readonly awaitGreeting: boolean;
   /** Our name in EHLO. */
   readonly clientName: string;
+}
+
+export interface SignInOptions extends HelloOptions {
   readonly mechanism: MechanismName | undefined;
   readonly credentials: Credentials;
 }
@@ -84,10 +87,15 @@ export function* requestStartTls(clientName: string): Conversation<void> {
   requireCode(yield step('starttls', 'STARTTLS'), 220, 'starttls');
 }
 
+/** EHLO; returns what the server offers. */
+export function* hello(options: HelloOptions): Conversation<Extensions> {
+  if (options.awaitGreeting) requireCode(yield step('greeting'), 220, 'greeting');
+  return yield* sayHello(options.clientName);
+}
+
 /** EHLO and AUTH; returns what the server offers to an authenticated client. */
 export function* signIn(options: SignInOptions): Conversation<Extensions> {
-  if (options.awaitGreeting) requireCode(yield step('greeting'), 220, 'greeting');
-  const extensions = yield* sayHello(options.clientName);
+  const extensions = yield* hello(options);
   yield* authenticate(options, extensions);
   return extensions;
 }
