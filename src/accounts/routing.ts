@@ -43,12 +43,11 @@ export function buildRoutes(accounts: readonly AnyAccount[], defaultAccount?: st
   const fallback = wanted === undefined ? undefined : (byName.get(wanted) ?? owner(wanted));
   const only = accounts.length === 1 ? accounts[0] : undefined;
   return {
-    find: (sender) =>
-      only ??
-      candidates(sender)
-        .map(owner)
-        .find((account) => account !== undefined) ??
-      fallback,
+    find: (sender) => {
+      if (only !== undefined) return only;
+      const address = sender.toLowerCase();
+      return owner(address) ?? coverings(address).map(owner).find(isKnown) ?? fallback;
+    },
     conflicts: [...claims]
       .filter(([, claimants]) => claimants.length > 1)
       .map(([sender, claimants]) => ({ sender, accounts: claimants })),
@@ -56,15 +55,17 @@ export function buildRoutes(accounts: readonly AnyAccount[], defaultAccount?: st
   };
 }
 
-/** What may be claimed that covers this sender, the most precise first. A tag starts at the first `+`. */
-function candidates(sender: string): string[] {
-  const address = sender.toLowerCase();
+function isKnown(account: AnyAccount | undefined): boolean {
+  return account !== undefined;
+}
+
+/** What else may be claimed that covers this address, the most precise first. A tag starts at the first `+`. */
+function coverings(address: string): string[] {
   const at = address.lastIndexOf('@');
-  if (at < 0) return [address];
+  if (at < 0) return [];
   const domain = address.slice(at);
   const plus = address.indexOf('+');
-  const untagged = plus > 0 && plus < at ? [address.slice(0, plus) + domain] : [];
-  return [address, ...untagged, domain];
+  return plus > 0 && plus < at ? [address.slice(0, plus) + domain, domain] : [domain];
 }
 
 /** AppError config-invalid that names the accounts and their token files. */
