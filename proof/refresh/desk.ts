@@ -5,7 +5,7 @@
  */
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import { text } from 'node:stream/consumers';
 
 /** The provider rotates the token between `asked` and `rotated`. */
@@ -27,6 +27,8 @@ export class Desk {
   newest = '';
   #strike: Strike | undefined;
   readonly #server: Server;
+  readonly #sockets = new Set<Socket>();
+  readonly #exchanges = new Set<Promise<void>>();
   readonly #tokenEndpoint: string;
 
   private constructor(server: Server, tokenEndpoint: string) {
@@ -40,9 +42,17 @@ export class Desk {
     server.listen(0, '127.0.0.1');
     await once(server, 'listening');
     const desk = new Desk(server, tokenEndpoint);
-    server.on('connection', () => desk.#reach('connected'));
-    // A client that died in the middle is what this is for.
-    server.on('request', (request, response) => void desk.#pass(request, response).catch(() => undefined));
+    server.on('connection', (socket) => {
+      desk.#sockets.add(socket);
+      socket.once('close', () => desk.#sockets.delete(socket));
+      desk.#reach('connected');
+    });
+    server.on('request', (request, response) => {
+      // A client that died in the middle is what this is for.
+      const exchange = desk.#pass(request, response).catch(() => undefined);
+      desk.#exchanges.add(exchange);
+      void exchange.then(() => desk.#exchanges.delete(exchange));
+    });
     return desk;
   }
 
@@ -53,6 +63,19 @@ export class Desk {
     this.#strike = strike;
   }
 
+  /** Resolves when all that a dead client has sent is dealt with: its question may have outlived it. */
+  async settle(): Promise<void> {
+    this.#strike = undefined;
+    // Who comes last is let in last.
+    await fetch(this.url, { headers: { connection: 'close' } });
+    for (;;) {
+      await Promise.all(this.#exchanges);
+      const [open] = this.#sockets;
+      if (open === undefined) return;
+      await once(open, 'close');
+    }
+  }
+
   async stop(): Promise<void> {
     this.#server.close();
     this.#server.closeAllConnections();
@@ -60,6 +83,7 @@ export class Desk {
   }
 
   async #pass(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    if (request.method === 'GET') return void response.end();
     const question = await text(request);
     this.questions++;
     if (this.#reach('asked')) return;
@@ -71,7 +95,8 @@ export class Desk {
     const body = await answer.text();
     const { refresh_token: rotated } = JSON.parse(body) as { refresh_token?: string };
     if (rotated !== undefined) this.newest = rotated;
-    if (this.#reach('rotated')) return;
+    // Who is gone already hears nothing, nor does a response to nobody ever end.
+    if (this.#reach('rotated') || response.closed || request.socket.destroyed) return;
     response.writeHead(answer.status, {
       'content-type': 'application/json',
       'content-length': Buffer.byteLength(body),
@@ -84,7 +109,7 @@ export class Desk {
     // Before it is sent: whether it has arrived when a kill comes in between cannot be known.
     this.answered = true;
     response.end(body);
-    await once(response, 'finish');
+    await Promise.race([once(response, 'finish'), once(response, 'close')]);
     this.#reach('answered');
   }
 

@@ -68,7 +68,6 @@ async function carryOut(options: RefreshProofOptions, teardown: Teardown): Promi
     }
   };
   await Promise.all(all.map(keepDying));
-  for (const mailbox of all) await sweep(mailbox, tally);
   return {
     figures: [
       ...programs.map((name) => [`steps of \`${name}\``, whole[name].begun.length] as const),
@@ -118,11 +117,13 @@ async function die(
   await mailbox.expire(before);
   const life = await live(options, mailbox, death, wholeMs);
   const replaced = life.done.some((step) => /^rename \S+\.tmp to [^.]\S*$/.test(step));
+  await desk.settle();
   const { newest, answered, questions } = desk;
   const verdict = judge({ before, newest, answered, replaced, told: life.told, ...(await mailbox.look()) });
   tally.add(death, life, verdict, questions > 0, await mailbox.litter());
   if (verdict.kind === 'fault') {
     await mailbox.signIn();
+    await sweep(mailbox, death, tally);
     return !life.survived;
   }
 
@@ -135,13 +136,14 @@ async function die(
     tally.fault(`${describeDeath(death)}: the next refresh, with the ${verdict.kind}, is ${outcome}${why}`);
   }
   if (outcome !== 'refreshed') await mailbox.signIn();
+  await sweep(mailbox, death, tally);
   return !life.survived;
 }
 
-/** In the end, after a while, there is nothing left but the token file. */
-async function sweep(mailbox: Mailbox, tally: Tally): Promise<void> {
+/** After a while there is nothing left but the token file; and the next life finds what every other found. */
+async function sweep(mailbox: Mailbox, death: Death, tally: Tally): Promise<void> {
   const { kind } = await mailbox.refresh(muchLaterMs);
   const left = await mailbox.litter();
   if (kind !== 'refreshed' || left > 0)
-    tally.fault(`the last refresh is ${kind} and leaves ${left} files behind`);
+    tally.fault(`${describeDeath(death)}: a later refresh is ${kind} and leaves ${left} files behind`);
 }
