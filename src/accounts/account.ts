@@ -2,7 +2,7 @@
  * An account: one mailbox that mail is submitted as, with every setting resolved. Precedence, field by field:
  * token file, then `accounts`, then `providers`, then the top level of the configuration, then the preset.
  */
-import type { ClientSettings } from '../config/config.js';
+import type { ClientSettings, TokenStoreName } from '../config/config.js';
 import { AppError } from '../core/errors.js';
 import type { Secret } from '../core/secret.js';
 import type { MechanismName, Provider, SmtpHost } from '../providers/provider.js';
@@ -63,6 +63,8 @@ export interface Account {
   readonly provider: Provider;
   readonly client: OAuthClient;
   readonly grant: Grant;
+  /** Where refresh token and client secret are kept; the access token is in the file. */
+  readonly tokenStore: TokenStoreName;
   /** How to submit mail as it, or what is missing for that: such an account is only kept fresh. */
   readonly submission: Submission | AppError;
   /** Refresh when this much is left; the cap at half of a token's life is the schedule's. Seconds. */
@@ -80,6 +82,11 @@ export interface Submission {
 
 /** An account that mail can be submitted as. */
 export type SubmittingAccount = Account & { readonly submission: Submission };
+
+/** With the secret that belongs to what was found; one in the keyring is not known before. */
+export function clientOf({ client }: Account, { clientSecret }: TokenFileOverrides): OAuthClient {
+  return clientSecret === undefined ? client : { ...client, clientSecret };
+}
 
 export function canSubmit(account: Account): account is SubmittingAccount {
   return !(account.submission instanceof AppError);

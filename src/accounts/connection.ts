@@ -3,7 +3,7 @@
  * each field taken from the most specific place that sets it. Pure. Throws AppError account-incomplete, naming
  * the key to add or to correct, when a part is missing or wrong.
  */
-import type { AccountSettings, Config } from '../config/config.js';
+import type { AccountSettings, Config, TokenStoreName } from '../config/config.js';
 import { isLoopbackHost, isPlaceholder, parseEndpoint, parseProxy } from '../config/values.js';
 import { AppError } from '../core/errors.js';
 import { Secret } from '../core/secret.js';
@@ -17,6 +17,7 @@ import {
   ofSameClient,
   providerAt,
   resolveProvider,
+  tokenStoreOf,
 } from './provider-of.js';
 
 /** All that is known of an account; the overrides are its token file's, the settings its entry's. */
@@ -40,13 +41,14 @@ export function resolveConnection(known: Known): Omit<Account, 'name' | 'tokenFi
   // sasl-xoauth2 knows of no bond between a file's client_id and the configuration's secret, so there is none.
   const merged = inherit(overrides, inherit(settings, ofSameClient(settings, general)));
   const entry = config.providers.get(chosen.name);
+  const wanted = tokenStoreOf(config, chosen.name, settings);
   const grant = resolveGrant(
     inheritGrant(settings?.grant, entry?.grant),
     {
       provider,
       tokenEndpoint: endpoint,
       user: known.user,
-      hasSecret: merged.clientSecret?.isEmpty === false,
+      hasSecret: merged.clientSecret?.isEmpty === false || wanted === 'keyring',
       scope: settings?.scope ?? entry?.scope,
     },
     (key, what, remedy) => incomplete(known, key, what, `${remedy}, in ${entryPlace(known)}`),
@@ -73,6 +75,7 @@ export function resolveConnection(known: Known): Omit<Account, 'name' | 'tokenFi
     provider,
     client,
     grant,
+    tokenStore: storeOf(grant, wanted, known, client),
     submission: findSubmission(known, provider, endpoint),
     refreshWindowSeconds,
   };
@@ -137,6 +140,19 @@ function requireClientId(known: Known, clientId: string | undefined): string {
   if (clientId && !isPlaceholder(clientId)) return clientId;
   const what = clientId ? 'has a placeholder as its client_id' : 'has no client_id';
   throw incomplete(known, 'client_id', what, `add the client id as "client_id" to ${places(known)}`);
+}
+
+/** Only where there is something to keep: of an application, the secret, unless the configuration has it. */
+function storeOf(
+  grant: Grant,
+  wanted: TokenStoreName,
+  { overrides }: Known,
+  { clientSecret }: OAuthClient,
+): TokenStoreName {
+  if (grant.kind === 'refresh-token') return wanted;
+  const keepsSecret = grant.kind === 'client-credentials' && grant.certificate === undefined;
+  const isConfigured = overrides.clientSecret === undefined && !clientSecret.isEmpty;
+  return keepsSecret && !isConfigured ? wanted : 'file';
 }
 
 /** What is missing is no error yet: a token for another program is kept fresh all the same. */

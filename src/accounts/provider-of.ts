@@ -2,7 +2,7 @@
  * Settings laid over settings: a provider of the configuration over a preset, a more specific level over a more
  * general one. Pure; which levels an account has is resolve.ts's.
  */
-import type { ClientSettings, Config, ProviderSettings } from '../config/config.js';
+import type { ClientSettings, Config, ProviderSettings, TokenStoreName } from '../config/config.js';
 import { orDidYouMean } from '../config/nearest.js';
 import { AppError } from '../core/errors.js';
 import {
@@ -98,6 +98,16 @@ function applySmtp(base: SmtpHost | undefined, over: Partial<SmtpHost> | undefin
 export function clientSettingsOf(config: Config, providerName: string): ClientSettings {
   const entry = config.providers.get(providerName);
   return inherit(entry, ofSameClient(entry, config));
+}
+
+/** Which place for the secrets is wanted, by the account's entry, its provider's, or the top level. */
+export function tokenStoreOf(
+  config: Config,
+  providerName: string,
+  settings: ProviderSettings | undefined,
+): TokenStoreName {
+  const entry = config.providers.get(providerName);
+  return settings?.tokenStore ?? entry?.tokenStore ?? config.tokenStore ?? 'file';
 }
 
 /** A secret belongs to its client id: where another client is named, the general secret is not its. */

@@ -5,9 +5,15 @@
  */
 import type { OAuthClient, TokenFileOverrides } from '../accounts/account.js';
 import { isSameService } from '../accounts/connection.js';
-import { applySettings, clientSettingsOf, inherit, resolveProvider } from '../accounts/provider-of.js';
+import {
+  applySettings,
+  clientSettingsOf,
+  inherit,
+  resolveProvider,
+  tokenStoreOf,
+} from '../accounts/provider-of.js';
 import { findSettings } from '../accounts/resolve.js';
-import type { ClientSettings, Config } from '../config/config.js';
+import type { ClientSettings, Config, TokenStoreName } from '../config/config.js';
 import { parseEndpoint, parseProxy } from '../config/values.js';
 import { AppError } from '../core/errors.js';
 import type { Metadata } from '../oauth/discovery.js';
@@ -39,6 +45,7 @@ export interface SignInSettings {
   readonly clientId: string | undefined;
   /** Belongs to `clientId`, which another client's secret never does. */
   readonly clientSecret: OAuthClient['clientSecret'] | undefined;
+  readonly tokenStore: TokenStoreName;
   /** What the configuration alone says, and so need not be written into the file. */
   readonly configured: ClientSettings;
   readonly connection: Pick<OAuthClient, 'proxy' | 'caBundleFile' | 'caCertsDir'>;
@@ -60,7 +67,7 @@ export function issuerToAsk(
 /** Throws AppError config-invalid, account-incomplete, or usage for a tenant where there is none. */
 export function findSignInSettings(config: Config, question: SignInQuestion): SignInSettings {
   const { existing } = question;
-  const { configured, known, named } = lookUp(config, question);
+  const { configured, known, named, tokenStore } = lookUp(config, question);
   const inUse = named.issuer === undefined ? [existing?.tokenEndpoint, configured.tokenEndpoint] : [];
   const found = withDiscovered(named, question.discovered);
   const { provider, tokenEndpoint } = chooseEndpoints(found, question.tenant, inUse);
@@ -70,6 +77,7 @@ export function findSignInSettings(config: Config, question: SignInQuestion): Si
     tokenEndpoint,
     clientId,
     clientSecret: clientId === known.clientId ? known.clientSecret : undefined,
+    tokenStore,
     configured,
     connection: connectionOf(known),
   };
@@ -89,7 +97,8 @@ function lookUp(config: Config, question: SignInQuestion) {
   const laid = applySettings(resolveProvider(config, asked), settings);
   const named = ofIssuer(atBase(laid, question.loginBase), question.issuer);
   const configured = inherit(settings, clientSettingsOf(config, named.name));
-  return { named, configured, known: inherit(existing, configured) };
+  const tokenStore = tokenStoreOf(config, named.name, settings);
+  return { named, configured, known: inherit(existing, configured), tokenStore };
 }
 
 function connectionOf(known: ClientSettings): SignInSettings['connection'] {

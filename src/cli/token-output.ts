@@ -1,7 +1,11 @@
-/** Where `get-token` puts its result: a token file that was proved writable beforehand, or standard output. */
+/**
+ * Where `get-token` puts its result: a token file that was proved writable beforehand, with the keyring for the secrets if
+ * that is wanted, or standard output.
+ */
 import { resolve } from 'node:path';
 import type { TokenFileOverrides } from '../accounts/account.js';
 import { AppError } from '../core/errors.js';
+import { openKeyring } from '../tokens/keyring-store.js';
 import { createFileStore } from '../tokens/file-store.js';
 import { editFields, type TokenFields } from '../tokens/format.js';
 import { checkTokenFileWritable, createTokenFile, type NewFileOptions } from '../tokens/new-file.js';
@@ -12,7 +16,14 @@ export interface TokenOutput {
   readonly path: string | undefined;
   /** What the file that will be replaced says beside its tokens. */
   readonly existing: TokenFileOverrides | undefined;
-  /** Throws AppError token-exists or token-unwritable. */
+  /** Whether `write` puts the secrets into the keyring. */
+  readonly inKeyring: boolean;
+  /**
+   * The same with the secrets in the keyring, which was proved writable; `existing` has the client secret that is there.
+   * Standard output stays what it is. Throws AppError keyring-unavailable.
+   */
+  withKeyring(): Promise<TokenOutput>;
+  /** Throws AppError token-exists, token-unwritable or keyring-unavailable. */
   write(fields: TokenFields): Promise<void>;
 }
 
@@ -22,19 +33,35 @@ export async function openTokenOutput(
   options: NewFileOptions,
   ui: Ui,
 ): Promise<TokenOutput> {
-  if (file === undefined || file === '-')
-    return {
+  if (file === undefined || file === '-') {
+    const output: TokenOutput = {
       path: undefined,
       existing: undefined,
+      inKeyring: false,
+      withKeyring: () => Promise.resolve(output),
       write: (fields) => ui.data(editFields('{}', fields, 'standard output').trimEnd()),
     };
+    return output;
+  }
   const path = resolve(file);
   await checkTokenFileWritable(path, options);
-  return {
+  const output: TokenOutput = {
     path,
     existing: options.overwrite ? await readExisting(path, options) : undefined,
+    inKeyring: false,
+    async withKeyring() {
+      const { clientSecret } = await openKeyring(path, options.clock);
+      const { existing } = output;
+      return {
+        ...output,
+        inKeyring: true,
+        existing: existing && { ...existing, clientSecret: existing.clientSecret ?? clientSecret },
+        write: (fields) => createTokenFile(path, fields, { ...options, keyring: true }),
+      };
+    },
     write: (fields) => createTokenFile(path, fields, options),
   };
+  return output;
 }
 
 /** A file that is missing or damaged says nothing. */

@@ -23,6 +23,9 @@ export interface ClientSettings {
   readonly caCertsDir?: string | undefined;
 }
 
+/** Where what is worth stealing is kept: the token file, or the keyring of the desktop. */
+export type TokenStoreName = 'file' | 'keyring';
+
 /** How tokens are got when not by a sign-in; in the configuration only, for the plugin drops what it does not know. */
 export interface GrantSettings {
   /** Undefined: by refresh token. */
@@ -39,6 +42,7 @@ export interface ProviderSettings extends ClientSettings {
   readonly grant?: GrantSettings | undefined;
   /** Of an OpenID provider. */
   readonly issuer?: string | undefined;
+  readonly tokenStore?: TokenStoreName | undefined;
   readonly authorizationEndpoint?: string | undefined;
   readonly deviceAuthorizationEndpoint?: string | undefined;
   readonly revocationEndpoint?: string | undefined;
@@ -72,6 +76,7 @@ export interface Config extends ClientSettings {
   readonly secretFiles: readonly string[];
   /** Undefined: the default directories, whichever exist. */
   readonly tokenDirs: readonly string[] | undefined;
+  readonly tokenStore?: TokenStoreName | undefined;
   readonly logLevel: LogLevel;
   readonly providers: ReadonlyMap<string, ProviderSettings>;
   readonly accounts: ReadonlyMap<string, AccountSettings>;

@@ -68,6 +68,7 @@ function toConfig(raw: RawConfig, source: string | undefined): Config {
     source,
     secretFiles: [],
     tokenDirs: raw.token_dir,
+    tokenStore: raw.token_store,
     logLevel: logLevel(raw),
     providers: new Map(Object.entries(raw.providers).map(([name, entry]) => [name, providerSettings(entry)])),
     accounts: new Map(Object.entries(raw.accounts).map(([name, entry]) => [name, accountSettings(entry)])),
@@ -120,6 +121,7 @@ function providerSettings(raw: RawProvider | RawAccount): ProviderSettings {
     mechanism: raw.mechanism,
     pace: paceOf(raw),
     grant: grantSettings(raw),
+    tokenStore: raw.token_store,
   };
 }
 

@@ -124,9 +124,19 @@ const grantShape = {
     ),
 };
 
+const storeShape = {
+  token_store: oneOf('file', 'keyring')
+    .optional()
+    .describe(
+      'Where refresh token and client secret are kept: in the token file, or in the keyring of the desktop. By' +
+        ' default "file".',
+    ),
+};
+
 const providerShape = {
   ...clientShape,
   ...grantShape,
+  ...storeShape,
   authorization_endpoint: endpoint.optional().describe('URL that a person signs in at.'),
   device_authorization_endpoint: endpoint.optional().describe('URL that starts the device flow.'),
   issuer: endpoint
@@ -226,6 +236,7 @@ const rootShape = {
   $schema: text
     .optional()
     .describe('Address of config.schema.json, by which editors check and complete the file. Not read here.'),
+  ...storeShape,
   token_dir: oneOrMore(parseAbsolutePath)
     .optional()
     .describe(

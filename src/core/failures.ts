@@ -127,6 +127,13 @@ export const failures = {
     'the token file exists already',
     'Add `--overwrite-existing-token`, or name another file.',
   ),
+  'keyring-unavailable': failure(
+    'fix-config',
+    unavailable,
+    ofAccount,
+    'the keyring cannot be used',
+    'Unlock it, or install one; on a server, keep secrets in files. See [where secrets live](secrets.md#the-keyring).',
+  ),
   'token-locked': failure(
     'retry',
     tempFail,

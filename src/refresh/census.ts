@@ -19,6 +19,7 @@ import { type AppError, toAppError } from '../core/errors.js';
 import { Secret } from '../core/secret.js';
 import { directoriesOf, listTokenFiles, type TokenFileEntry } from '../tokens/directory.js';
 import { createFileStore } from '../tokens/file-store.js';
+import { openTokenStore } from '../tokens/keyring-store.js';
 import type { LockOptions } from '../tokens/lock.js';
 import { createTokenFile } from '../tokens/new-file.js';
 import type { StoredToken, TokenStore } from '../tokens/token.js';
@@ -82,11 +83,10 @@ async function addConfigured(config: Config, listed: TokenFileEntry[]): Promise<
 /** One token file as an account; a file that cannot be read makes a broken one. */
 export async function readAccount(options: CensusOptions, path: string): Promise<Found> {
   const { clock, config, random, saslPasswd } = options;
-  const store = createFileStore({ path, clock, random });
   const source = { tokenFile: path, saslPasswdUser: saslLogin(saslPasswd, path) };
   let stored: StoredToken;
   try {
-    stored = await store.read();
+    stored = await createFileStore({ path, clock, random }).read();
   } catch (error) {
     const problem = toAppError(error);
     if (problem.code === 'token-missing' && options.makesFiles === true && needsNoSignIn(config, source))
@@ -94,7 +94,8 @@ export async function readAccount(options: CensusOptions, path: string): Promise
     return { path, account: brokenBy(problem, resolveAccount(config, { ...source, problem })) };
   }
   const account = resolveAccount(config, { ...source, overrides: stored.overrides });
-  return isBroken(account) ? { path, account } : { path, account, store, stored };
+  if (isBroken(account)) return { path, account };
+  return { path, account, store: openTokenStore(account, { clock, random }), stored };
 }
 
 function needsNoSignIn(config: Config, source: AccountSource): boolean {

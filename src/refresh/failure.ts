@@ -3,9 +3,10 @@
  * command that mends it, and words for an SMTP reply that name the account but no path.
  */
 import type { Account } from '../accounts/account.js';
-import { AppError } from '../core/errors.js';
+import { AppError, type FailureCode } from '../core/errors.js';
 import { unknownProvider } from '../providers/index.js';
 import type { RefreshOutcome } from '../oauth/outcome.js';
+import type { StoredToken } from '../tokens/token.js';
 
 /** The command that gives an account a new sign-in. */
 export function signInCommand({ grant, name: account, provider, tokenFile }: Account): string {
@@ -51,8 +52,18 @@ export function outcomeFailure(
   return failure;
 }
 
+/** Whether it is known that a person must sign in; what the keyring holds is seen at a refresh only. */
+export function lacksRefreshToken({ grant, tokenStore }: Account, { refreshToken }: StoredToken): boolean {
+  return grant.kind === 'refresh-token' && tokenStore === 'file' && refreshToken === undefined;
+}
+
 export function noRefreshToken(account: Account): AppError {
-  return new AppError('token-invalid', `the token file ${account.tokenFile} has no refresh_token`, {
+  const { tokenFile, tokenStore } = account;
+  const what =
+    tokenStore === 'keyring'
+      ? `neither the keyring nor the token file ${tokenFile} has a refresh_token`
+      : `the token file ${tokenFile} has no refresh_token`;
+  return new AppError('token-invalid', what, {
     hint: signInCommand(account),
     publicDetail: 'no refresh_token',
   });
@@ -79,7 +90,12 @@ export function expiredOnArrival(account: Account): AppError {
   });
 }
 
-/** Whether to back off and try again, or to wait for a person. A full disk empties, and trying asks no server. */
+const local: ReadonlySet<FailureCode> = new Set(['token-unwritable', 'keyring-unavailable']);
+
+/**
+ * Whether to back off and try again, or to wait for a person. A full disk empties, a keyring is unlocked, and trying asks
+ * no server.
+ */
 export function mayPass({ code, failure }: AppError): boolean {
-  return failure.remedy === 'retry' || failure.remedy === 'report-bug' || code === 'token-unwritable';
+  return failure.remedy === 'retry' || failure.remedy === 'report-bug' || local.has(code);
 }

@@ -3,7 +3,7 @@
  * only then hand out. Promises that a token the server gave is written or loudly given up, never dropped, and
  * that a sign-in made in the meantime is never overwritten. When to do this, and how often, is the refresher's.
  */
-import type { Account, OAuthClient, UnattendedGrant } from '../accounts/account.js';
+import { type Account, clientOf, type OAuthClient, type UnattendedGrant } from '../accounts/account.js';
 import type { Clock } from '../core/clock.js';
 import { type AppError, toAppError } from '../core/errors.js';
 import type { Secret } from '../core/secret.js';
@@ -62,7 +62,7 @@ async function underLock(options: RefreshOnceOptions, locked: LockedStore): Prom
   const { account, clock } = options;
   const found = await locked.read();
   if (!options.mustRefresh(found)) return { kind: 'found', stored: found };
-  const request = requestFor(options, found.refreshToken);
+  const request = requestFor(options, found);
   const reservation = await locked.reserve();
   // A box, because a failed write may exchange one reservation for another.
   const held = { reservation };
@@ -87,9 +87,10 @@ async function underLock(options: RefreshOnceOptions, locked: LockedStore): Prom
 /** Throws AppError token-invalid where a refresh token is needed and there is none. */
 function requestFor(
   { account, requestGrant, requestRefresh }: RefreshOnceOptions,
-  refreshToken: Secret | undefined,
+  { overrides, refreshToken }: StoredToken,
 ): () => Promise<RefreshOutcome> {
-  const { client, grant } = account;
+  const { grant } = account;
+  const client = clientOf(account, overrides);
   if (grant.kind !== 'refresh-token') return () => requestGrant(client, grant);
   if (refreshToken === undefined) throw noRefreshToken(account);
   return () => requestRefresh(client, refreshToken);

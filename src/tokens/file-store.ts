@@ -6,7 +6,7 @@ import { realpath, rm } from 'node:fs/promises';
 import type { Clock } from '../core/clock.js';
 import { AppError } from '../core/errors.js';
 import { readFailure, unwritable, writeFailure } from './file-failure.js';
-import { mergeToken } from './format.js';
+import { editFields, mergeToken, type TokenFields } from './format.js';
 import { type LockOptions, withLock } from './lock.js';
 import { readTokenText, storedToken, type TokenText } from './read-file.js';
 import { type Replacement, reserveReplacement } from './replacement.js';
@@ -23,7 +23,7 @@ export function createFileStore(options: FileStoreOptions): TokenStore {
   return {
     read: () => readToken(path),
     async exclusively(work, signal) {
-      const target = await resolve(path);
+      const target = await targetOf(path);
       return withLock(target, options, () => work(lockedStore(options)), signal);
     },
   };
@@ -34,7 +34,7 @@ function lockedStore(options: FileStoreOptions): LockedStore {
   return {
     read: () => readToken(path),
     async reserve(): Promise<Reservation> {
-      const target = await resolve(path);
+      const target = await targetOf(path);
       const basis = await readTokenText(path);
       // A file that cannot be parsed must fail now, not after a token has been had.
       storedToken(basis.text, basis.modifiedAt, path);
@@ -60,7 +60,7 @@ async function commit(
   replacement: Replacement,
   token: NewToken,
 ): Promise<StoredToken> {
-  if ((await resolve(path)) !== target)
+  if ((await targetOf(path)) !== target)
     throw unwritable(path, 'it now leads to another file', 'nothing to do: the write is repeated there');
   const text = mergeToken(await currentText(path, basis), token, path);
   await replacement.publish(text, 'replace');
@@ -79,6 +79,19 @@ async function currentText(path: string, basis: TokenText): Promise<string> {
   }
 }
 
+/** Sets these fields and keeps the rest; whoever calls it holds the lock. Durable when it resolves. */
+export async function editTokenFile(options: FileStoreOptions, fields: TokenFields): Promise<void> {
+  const target = await targetOf(options.path);
+  const basis = await readTokenText(target);
+  const text = editFields(basis.text, fields, options.path);
+  const replacement = await reserveReplacement({ ...options, target, text, ownership: basis });
+  try {
+    await replacement.publish(text, 'replace');
+  } finally {
+    await replacement.release();
+  }
+}
+
 async function readToken(path: string): Promise<StoredToken> {
   const { text, modifiedAt } = await readTokenText(path);
   return storedToken(text, modifiedAt, path);
@@ -86,7 +99,7 @@ async function readToken(path: string): Promise<StoredToken> {
 
 /** The file before the link: were it the other way round, a failure in between would leave tokens that nothing names. */
 async function remove(path: string): Promise<void> {
-  const target = await resolve(path);
+  const target = await targetOf(path);
   try {
     await rm(target, { force: true });
     await rm(path, { force: true });
@@ -95,7 +108,8 @@ async function remove(path: string): Promise<void> {
   }
 }
 
-async function resolve(path: string): Promise<string> {
+/** Where its links lead. Throws AppError token-missing or token-unreadable. */
+export async function targetOf(path: string): Promise<string> {
   try {
     return await realpath(path);
   } catch (error) {

@@ -8,13 +8,13 @@ import { parseLenientJson } from '../config/lenient-json.js';
 import { parseDurationSeconds } from '../core/duration.js';
 import { AppError } from '../core/errors.js';
 import { Secret } from '../core/secret.js';
-import type { NewToken, StoredToken } from './token.js';
+import type { NewToken, SignInSecrets, StoredToken } from './token.js';
 
 /** What the text alone says; the store adds version and time of writing. */
 export type ParsedToken = Omit<StoredToken, 'version' | 'writtenAt'>;
 
-/** Fields to set in a token file. */
-export type TokenFields = Readonly<Record<string, string | Secret>>;
+/** Fields to set in a token file; undefined takes one away. */
+export type TokenFields = Readonly<Record<string, string | Secret | undefined>>;
 
 /** The plugin keeps `expiry` in a 32-bit int. Seconds. */
 const expiryLimit = 2 ** 31;
@@ -50,6 +50,25 @@ export function editFields(text: string, fields: TokenFields, path: string): str
   for (const [name, value] of Object.entries(fields))
     json[name] = value instanceof Secret ? value.reveal() : value;
   return `${JSON.stringify(json, undefined, 2)}\n`;
+}
+
+/**
+ * The fields of a sign-in, apart: secrets, and what else the file says. The plugin wants `refresh_token` there, be it empty;
+ * an empty client_secret is no secret, but says that the client is a public one.
+ */
+export function splitFields(fields: TokenFields): { secrets: SignInSecrets; rest: TokenFields } {
+  const { client_secret: clientSecret, refresh_token: refreshToken } = fields;
+  const secrets = { clientSecret: secretOf(clientSecret), refreshToken: secretOf(refreshToken) };
+  const rest = {
+    ...fields,
+    ...(secrets.refreshToken && { refresh_token: '' }),
+    ...(secrets.clientSecret && { client_secret: undefined }),
+  };
+  return { secrets, rest };
+}
+
+function secretOf(value: string | Secret | undefined): Secret | undefined {
+  return secretUnlessEmpty(value instanceof Secret ? value.reveal() : value);
 }
 
 /** Epoch seconds as the plugin writes them: a string, below 2^31. */

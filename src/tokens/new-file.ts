@@ -3,11 +3,13 @@
  * atomic, and never in place of another token unless that is wanted. Then owner, mode, and every field that the
  * sign-in does not set stay. `checkTokenFileWritable` finds out before a person is sent to a browser.
  */
-import { readlink, realpath, stat } from 'node:fs/promises';
-import { basename, dirname, join, resolve } from 'node:path';
-import { AppError, systemErrorCode } from '../core/errors.js';
+import { stat } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { AppError } from '../core/errors.js';
 import { unwritable, writeFailure } from './file-failure.js';
-import { editFields, parseToken, type TokenFields } from './format.js';
+import { followLinks } from './follow-links.js';
+import { editFields, parseToken, splitFields, type TokenFields } from './format.js';
+import { writeKeyring } from './keyring.js';
 import { type LockOptions, withLock } from './lock.js';
 import { type Ownership, readTokenText } from './read-file.js';
 import { alreadyExists, type Replacement, reserveReplacement } from './replacement.js';
@@ -15,6 +17,8 @@ import { alreadyExists, type Replacement, reserveReplacement } from './replaceme
 export interface NewFileOptions extends LockOptions {
   /** Whether an existing token may be replaced. */
   readonly overwrite: boolean;
+  /** Whether the secrets among the fields go into the keyring instead. */
+  readonly keyring?: boolean;
 }
 
 /** A refresh that runs elsewhere ends within its time-out of 30 s. */
@@ -26,7 +30,7 @@ export async function checkTokenFileWritable(path: string, options: NewFileOptio
   await replacement.release();
 }
 
-/** Throws AppError token-exists, token-unreadable (what it would replace) or token-unwritable. */
+/** Throws AppError token-exists, token-unreadable (what it would replace), token-unwritable or keyring-unavailable. */
 export async function createTokenFile(
   path: string,
   fields: TokenFields,
@@ -35,8 +39,11 @@ export async function createTokenFile(
   const write = async () => {
     const { replacement, text } = await prepare(path, options);
     try {
+      const { rest, secrets } = options.keyring ? splitFields(fields) : { rest: fields, secrets: undefined };
+      if (secrets?.refreshToken !== undefined || secrets?.clientSecret !== undefined)
+        await writeKeyring(await followLinks(path), secrets, options.clock);
       await replacement.publish(
-        editFields(text ?? '{}', fields, path),
+        editFields(text ?? '{}', rest, path),
         options.overwrite ? 'replace' : 'create',
       );
     } finally {
@@ -100,21 +107,5 @@ async function ownershipOfNew(target: string): Promise<Partial<Ownership>> {
     return { uid, gid };
   } catch (error) {
     throw writeFailure(target, error);
-  }
-}
-
-/** Where a file of this name is or would be made: the end of its symlinks, even when nothing is there yet. */
-async function followLinks(path: string, depth = 0): Promise<string> {
-  try {
-    return await realpath(path);
-  } catch (error) {
-    if (systemErrorCode(error) !== 'ENOENT' || depth > 8) throw writeFailure(path, error);
-  }
-  const link = await readlink(path).catch(() => undefined);
-  if (link !== undefined) return followLinks(resolve(dirname(path), link), depth + 1);
-  try {
-    return join(await realpath(dirname(path)), basename(path));
-  } catch (error) {
-    throw writeFailure(path, error);
   }
 }

@@ -17,6 +17,12 @@ export interface StoredToken {
   readonly version: string;
 }
 
+/** What is worth stealing for longer than an hour, and may be kept in the keyring. */
+export interface SignInSecrets {
+  readonly refreshToken: Secret | undefined;
+  readonly clientSecret: Secret | undefined;
+}
+
 /** A refreshed token, about to be stored. */
 export interface NewToken {
   readonly accessToken: Secret;
@@ -27,7 +33,7 @@ export interface NewToken {
 }
 
 export interface TokenStore {
-  /** What is stored now. Throws AppError token-missing, token-unreadable or token-invalid. */
+  /** What is stored now, but for what only the lock gives: secrets in the keyring. Throws AppError token-missing, token-unreadable or token-invalid. */
   read(): Promise<StoredToken>;
   /**
    * Runs `work` while no other process refreshes this token. Waits for a living holder until `signal` aborts

@@ -60,6 +60,7 @@ describe('status', () => {
       {
         account: 'a@corp.example',
         token_file: `${place.path}/a@corp.example`,
+        token_store: 'file',
         provider: 'corp',
         state: 'fresh',
         expires_at: time,

@@ -29,6 +29,7 @@ for await (const line of createInterface(process.stdin)) {
         caBundleFile: undefined,
         caCertsDir: undefined,
       },
+      tokenStore: 'file',
       submission: {
         user: 'a@b.example',
         smtp: { host: '127.0.0.1', port: 587, tls: 'none' },

@@ -47,6 +47,7 @@ export function testAccount(
       caCertsDir: undefined,
     },
     grant: { kind: 'refresh-token' },
+    tokenStore: 'file',
     submission: { user: name, smtp, mechanism: undefined },
     refreshWindowSeconds: 600,
     senders: [name],

@@ -38,6 +38,7 @@ export function testAccount(tokenFile: string, changes: Partial<Account> = {}): 
       caCertsDir: undefined,
     },
     grant: { kind: 'refresh-token' },
+    tokenStore: 'file',
     submission: {
       user: name,
       smtp: { host: '127.0.0.1', port: 587, tls: 'none' },

@@ -14,6 +14,10 @@ const programs = {
   'dovecot-core': ['dovecot', '--version'],
   chromium: ['chromium', '--version'],
   curl: ['curl', '--version'],
+  // A desktop's keyring, and what looks into it.
+  dbus: ['dbus-daemon', '--version'],
+  'gnome-keyring': ['gnome-keyring-daemon', '--version'],
+  'libsecret-tools': ['dpkg-query', '-W', 'libsecret-tools'],
   // Git itself answers for a command that it has.
   'git-email': ['git', 'send-email', '--dump-aliases'],
   // git-email only recommends it, and does not start without.

@@ -81,10 +81,14 @@ export function runGetToken(options: GetTokenOptions, ui: Ui): Promise<number> {
         hint: `mailbearer get-token ${provider} /etc/tokens/me@corp.example …`,
       });
     const overwrite = options.overwriteExistingToken ?? false;
-    const output = await openTokenOutput(file, { ...context, overwrite }, ui);
+    let output = await openTokenOutput(file, { ...context, overwrite }, ui);
     const scene = { context, ui, signal };
     const question = { ...options, tokenFile: output.path, existing: output.existing };
-    const settings = await findSettings(question, scene);
+    let settings = await findSettings(question, scene);
+    if (settings.tokenStore === 'keyring' && keepsSecrets(options)) {
+      output = await output.withKeyring();
+      settings = withSecretOf(settings, output);
+    }
     const answer =
       grant === undefined
         ? await signIn(settings, options, output, scene)
@@ -92,6 +96,19 @@ export function runGetToken(options: GetTokenOptions, ui: Ui): Promise<number> {
     await output.write(tokenFields(settings, answer, options, context, output));
     return conclude(settings, answer, options, output, scene);
   });
+}
+
+/** A service account, a program and a certificate have nothing for the keyring. */
+function keepsSecrets(options: GetTokenOptions): boolean {
+  const grant = grantOf(options);
+  return grant === undefined || (grant === 'client_credentials' && options.certificateFile === undefined);
+}
+
+/** The secret in the keyring is of the client that the file names. */
+function withSecretOf(settings: SignInSettings, { existing }: TokenOutput): SignInSettings {
+  const { clientSecret } = existing ?? {};
+  const isItsOwn = clientSecret !== undefined && existing?.clientId === settings.clientId;
+  return isItsOwn ? { ...settings, clientSecret } : settings;
 }
 
 /** With what the issuer says, where there is one. */
@@ -226,14 +243,14 @@ async function conclude(
   { provider }: SignInSettings,
   { entry, got, secrets = {} }: Answer,
   { verify = true }: GetTokenOptions,
-  { path }: TokenOutput,
+  { inKeyring, path }: TokenOutput,
   { context: before, signal, ui }: Scene,
 ): Promise<number> {
   if (!got.lifetimeKnown) ui.warn('the provider did not say how long the token lives; an hour is assumed');
   if (path === undefined) return exitStatus.ok;
   const what =
     got.refreshToken === undefined ? 'No sign-in is needed. The token is' : 'Signed in. The tokens are';
-  ui.say(`${what} in ${path}.`);
+  ui.say(`${what} in ${path}${inKeyring ? ', but secrets are in the keyring' : ''}.`);
   const { accessToken, expiresAt, overrides } = await createFileStore({ ...before, path }).read();
   const complete: EntryAnswer = completeEntry(before, {
     path,

@@ -3,7 +3,7 @@
  * no refresh at the same time puts a token in the place of the one that is ended. Where the provider cannot be asked, a
  * person is told where to go, and the file stays.
  */
-import type { Account } from '../../accounts/account.js';
+import { type Account, clientOf } from '../../accounts/account.js';
 import { AppError, exitStatus, toAppError } from '../../core/errors.js';
 import type { Secret } from '../../core/secret.js';
 import { requestRevocation } from '../../oauth/revoke.js';
@@ -28,13 +28,16 @@ export function runRevoke(options: RevokeOptions, ui: Ui): Promise<number> {
     const { account, path, store, stored } = requireUsable(await findAccount(options.account, context, ui));
     const { name } = account;
     const endpoint = revocationEndpointOf(account);
-    refreshTokenOf(account, stored);
+    // One in the keyring is known under the lock only.
+    if (account.tokenStore === 'file') refreshTokenOf(account, stored);
     if (options.yes !== true && !(await agreed(name, path, ui, signal))) return exitStatus.failed;
     const { clock } = context;
     const outcome = await withPatience(clock, signal, (patience) =>
       store.exclusively(async (locked) => {
-        const refreshToken = refreshTokenOf(account, await locked.read());
-        const ended = await requestRevocation(account.client, endpoint, refreshToken, { clock, signal });
+        const found = await locked.read();
+        const refreshToken = refreshTokenOf(account, found);
+        const client = clientOf(account, found.overrides);
+        const ended = await requestRevocation(client, endpoint, refreshToken, { clock, signal });
         await remove(locked, path);
         return ended;
       }, patience),

@@ -3,13 +3,14 @@
  * daemon is needed. A table for people, `--json` for scripts; both again and again with `--watch`.
  */
 import { isBroken, problemOf } from '../../accounts/account.js';
+import type { TokenStoreName } from '../../config/config.js';
 import { sleep } from '../../core/clock.js';
 import { formatDuration } from '../../core/duration.js';
 import { exitStatus } from '../../core/errors.js';
 import { documentationOf } from '../../core/failures.js';
 import type { Found } from '../../refresh/census.js';
 import { holdToken, policyOf } from '../../refresh/held-token.js';
-import { noRefreshToken } from '../../refresh/failure.js';
+import { lacksRefreshToken, noRefreshToken } from '../../refresh/failure.js';
 import { type Context, openContext } from '../context.js';
 import { allAccounts, findAccount } from '../find-account.js';
 import { untilInterrupted } from '../interrupt.js';
@@ -31,6 +32,8 @@ type State = 'fresh' | 'due' | 'expired' | 'broken';
 interface Standing {
   readonly account: string;
   readonly token_file: string;
+  /** Where the refresh token is kept; no keyring is asked for it, so that none asks a person. Null where nothing is known. */
+  readonly token_store: TokenStoreName | null;
   readonly provider: string | null;
   readonly state: State;
   readonly expires_at: string | null;
@@ -75,16 +78,22 @@ function standingOf(found: Found, now: number): Standing {
   const common = { account: account.name, token_file: account.tokenFile };
   if (!('stored' in found) || isBroken(account)) {
     const problem = problemOf(account);
-    const nothing = { provider: null, expires_at: null, last_refresh: null, next_refresh: null };
+    const nothing = {
+      token_store: null,
+      provider: null,
+      expires_at: null,
+      last_refresh: null,
+      next_refresh: null,
+    };
     return { ...common, ...nothing, state: 'broken', ...wordsOf(problem) };
   }
   const { stored } = found;
   const held = holdToken(stored, policyOf(account), now, 0);
   const state = held === undefined ? 'expired' : now >= held.dueAt ? 'due' : 'fresh';
-  const lacksToken = account.grant.kind === 'refresh-token' && stored.refreshToken === undefined;
-  const problem = lacksToken ? noRefreshToken(account) : problemOf(account);
+  const problem = lacksRefreshToken(account, stored) ? noRefreshToken(account) : problemOf(account);
   return {
     ...common,
+    token_store: account.tokenStore,
     provider: account.provider.name,
     state,
     expires_at: stored.expiresAt === 0 ? null : new Date(stored.expiresAt).toISOString(),

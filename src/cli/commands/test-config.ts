@@ -9,7 +9,7 @@ import { buildRoutes, describeConflict, describeMissingDefault } from '../../acc
 import { defaultTokenDirectories } from '../../config/paths.js';
 import type { AppError } from '../../core/errors.js';
 import { type Found, takeCensus } from '../../refresh/census.js';
-import { noRefreshToken } from '../../refresh/failure.js';
+import { lacksRefreshToken, noRefreshToken } from '../../refresh/failure.js';
 import { findExposures, secretFiles } from '../../tokens/exposure.js';
 import { type Context, openContext } from '../context.js';
 import type { Ui } from '../ui.js';
@@ -81,8 +81,7 @@ async function examine({ config, logins, warnings: unknown, ...means }: Context)
 }
 
 function troubleOf(found: Found): AppError | undefined {
-  const needsToken = 'stored' in found && found.account.grant.kind === 'refresh-token';
-  const lacksToken = needsToken && found.stored.refreshToken === undefined;
+  const lacksToken = 'stored' in found && lacksRefreshToken(found.account, found.stored);
   return problemOf(found.account) ?? (lacksToken ? noRefreshToken(found.account) : undefined);
 }
 

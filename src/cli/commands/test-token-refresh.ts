@@ -8,6 +8,7 @@ import { formatDuration } from '../../core/duration.js';
 import { type AppError, toAppError } from '../../core/errors.js';
 import type { RefreshResult } from '../../refresh/refresh-once.js';
 import { createFileStore } from '../../tokens/file-store.js';
+import { openTokenStore } from '../../tokens/keyring-store.js';
 import type { StoredToken } from '../../tokens/token.js';
 import { accountOf, type Context, openContext } from '../context.js';
 import { untilInterrupted } from '../interrupt.js';
@@ -43,15 +44,15 @@ export function runTestTokenRefresh(options: TestTokenRefreshOptions, ui: Ui): P
 }
 
 async function refresh(path: string, context: Context, ui: Ui, signal: AbortSignal): Promise<RefreshResult> {
-  const store = createFileStore({ path, ...context });
   let account: AnyAccount;
   try {
-    const { overrides } = await store.read();
+    const { overrides } = await createFileStore({ path, ...context }).read();
     account = accountOf(context, path, overrides);
   } catch (error) {
     return failure(toAppError(error));
   }
   if (isBroken(account)) return failure(account.problem);
+  const store = openTokenStore(account, context);
   return refreshNow({ account, store, clock: context.clock, mustRefresh: () => true }, ui, signal);
 }
 

@@ -18,6 +18,7 @@ export const refreshCheck: AccountCheck = {
     if (result.kind === 'failed') return [failWith(forOnce(result.error))];
     const life = formatDuration((result.stored.expiresAt - clock.now()) / 1000);
     const rotated = result.kind === 'refreshed' && result.rotated ? ', and a new refresh token' : '';
-    return [pass(`a new access token for ${life}${rotated}`)];
+    const where = account.tokenStore === 'keyring' ? '; the refresh token is in the keyring' : '';
+    return [pass(`a new access token for ${life}${rotated}${where}`)];
   },
 };
