@@ -17,6 +17,8 @@ export interface OAuthClient {
   readonly clientId: string;
   /** Empty: a public client. */
   readonly clientSecret: Secret;
+  /** When the secret ends, if somebody said so. Milliseconds since the epoch. */
+  readonly secretExpiresAt?: number | undefined;
   readonly tokenEndpoint: URL;
   /** Set where the token endpoint is not known: who is asked for it, and stands in its place above. */
   readonly issuer?: URL | undefined;

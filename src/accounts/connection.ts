@@ -56,6 +56,7 @@ export function resolveConnection(known: Known): Omit<Account, 'name' | 'tokenFi
   const client: OAuthClient = {
     clientId: needsClient(grant) ? requireClientId(known, merged.clientId) : (merged.clientId ?? ''),
     clientSecret: merged.clientSecret ?? new Secret(''),
+    secretExpiresAt: merged.secretExpiresAt,
     tokenEndpoint: endpoint,
     issuer,
     refreshScope: provider.refreshScope,

@@ -115,7 +115,7 @@ export function ofSameClient(specific: ClientSettings | undefined, general: Clie
   const { clientId } = specific ?? {};
   return clientId === undefined || clientId === general.clientId
     ? general
-    : { ...general, clientSecret: undefined };
+    : { ...general, clientSecret: undefined, secretExpiresAt: undefined };
 }
 
 /** Field by field; "" is a value. The trust sources are a pair: naming one drops the other's inheritance. */
@@ -124,6 +124,7 @@ export function inherit(specific: ClientSettings | undefined, general: ClientSet
   return {
     clientId: specific.clientId ?? general.clientId,
     clientSecret: specific.clientSecret ?? general.clientSecret,
+    secretExpiresAt: specific.secretExpiresAt ?? general.secretExpiresAt,
     tokenEndpoint: specific.tokenEndpoint ?? general.tokenEndpoint,
     refreshWindowSeconds: specific.refreshWindowSeconds ?? general.refreshWindowSeconds,
     proxy: specific.proxy ?? general.proxy,

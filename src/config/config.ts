@@ -12,6 +12,8 @@ export interface ClientSettings {
   readonly clientId?: string | undefined;
   /** Empty means a public client: no secret is sent. */
   readonly clientSecret?: Secret | undefined;
+  /** When the client secret ends: the first moment of that day, UTC. Milliseconds since the epoch. */
+  readonly secretExpiresAt?: number | undefined;
   readonly tokenEndpoint?: string | undefined;
   /** Undefined when absent or "0", which the plugin writes for "unset". Seconds. */
   readonly refreshWindowSeconds?: number | undefined;
@@ -77,6 +79,10 @@ export interface Config extends ClientSettings {
   /** Undefined: the default directories, whichever exist. */
   readonly tokenDirs: readonly string[] | undefined;
   readonly tokenStore?: TokenStoreName | undefined;
+  /** Undefined: where state files lie by default. */
+  readonly stateDir?: string | undefined;
+  /** Hears of events: a line for the shell, or program and arguments. */
+  readonly onEvent?: string | readonly string[] | undefined;
   readonly logLevel: LogLevel;
   readonly providers: ReadonlyMap<string, ProviderSettings>;
   readonly accounts: ReadonlyMap<string, AccountSettings>;

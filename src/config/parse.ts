@@ -69,6 +69,8 @@ function toConfig(raw: RawConfig, source: string | undefined): Config {
     secretFiles: [],
     tokenDirs: raw.token_dir,
     tokenStore: raw.token_store,
+    stateDir: raw.state_dir,
+    onEvent: raw.on_event,
     logLevel: logLevel(raw),
     providers: new Map(Object.entries(raw.providers).map(([name, entry]) => [name, providerSettings(entry)])),
     accounts: new Map(Object.entries(raw.accounts).map(([name, entry]) => [name, accountSettings(entry)])),
@@ -101,6 +103,7 @@ function clientSettings(raw: RawConfig | RawProvider | RawAccount): ClientSettin
   return {
     clientId: raw.client_id,
     clientSecret: raw.client_secret,
+    secretExpiresAt: raw.secret_expires,
     tokenEndpoint: raw.token_endpoint,
     refreshWindowSeconds: raw.refresh_window,
     proxy: raw.proxy,

@@ -7,6 +7,14 @@ export const defaultTokenDirectories: readonly string[] = ['/etc/tokens', '/var/
 /** Postfix's login names, `[host]:port user:/path/of/token`. */
 export const saslPasswdFile = '/etc/postfix/sasl_passwd';
 
+/** The state directory of a system's service, where there is one. */
+export const systemStateDirectory = '/var/lib/mailbearer';
+
+/** Beside $XDG_STATE_HOME, where a user's own state lies (XDG Base Directory Specification). */
+export function userStateDirectory(env: Readonly<Record<string, string | undefined>>, home: string): string {
+  return join(env['XDG_STATE_HOME'] || join(home, '.local', 'state'), 'mailbearer');
+}
+
 export interface Surroundings {
   /** `/etc`, or a directory of a test. */
   readonly systemDirectory: string;

@@ -3,7 +3,14 @@
  * say what was expected. What a single value may be is values.ts's; which keys there are, schema.ts's.
  */
 import { z } from 'zod';
-import type { Parsed } from './values.js';
+import {
+  type Parsed,
+  parseAbsolutePath,
+  parseCredential,
+  parseEndpoint,
+  parseProxy,
+  parseSwitch,
+} from './values.js';
 
 /** sasl-xoauth2.conf may give any value as a string, a number or a boolean. */
 export function scalar(error: string) {
@@ -52,3 +59,20 @@ export function section<Shape extends z.ZodRawShape>(shape: Shape) {
     error: (issue) => (issue.code === 'invalid_type' ? 'expected an object' : undefined),
   });
 }
+
+/** An empty URL is one that is not set. */
+export const endpoint = read(text, (value): Parsed<string | undefined> => {
+  if (value === '') return { value: undefined };
+  const result = parseEndpoint(value);
+  return 'problem' in result ? result : { value };
+});
+export const proxy = read(text, (value): Parsed<string> => {
+  const result: Parsed<unknown> = value === '' ? { value } : parseProxy(value);
+  return 'problem' in result ? result : { value };
+});
+export const credential = read(text, parseCredential);
+export const switchable = read(scalar('expected "yes" or "no"'), parseSwitch);
+export const path = read(text, parseAbsolutePath);
+export const command = z.union([z.string(), z.array(z.string())], {
+  error: 'expected a string or a list of strings',
+});

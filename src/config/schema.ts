@@ -7,34 +7,30 @@ import { z } from 'zod';
 import { formatDuration } from '../core/duration.js';
 import { Secret } from '../core/secret.js';
 import { defaultLimits } from './limits.js';
-import { oneOf, oneOrMore, read, scalar, section, text } from './schema-values.js';
+import {
+  command,
+  credential,
+  endpoint,
+  path,
+  proxy,
+  switchable,
+  oneOf,
+  oneOrMore,
+  read,
+  scalar,
+  section,
+  text,
+} from './schema-values.js';
 import {
   durationExpected,
   isLoopbackHost,
-  type Parsed,
   parseAbsolutePath,
-  parseCredential,
-  parseEndpoint,
+  parseDate,
   parseListenAddress,
-  parseProxy,
   parseRefreshWindow,
   parseSender,
-  parseSwitch,
   parseTimeout,
 } from './values.js';
-
-/** An empty URL is one that is not set. */
-const endpoint = read(text, (value): Parsed<string | undefined> => {
-  if (value === '') return { value: undefined };
-  const result = parseEndpoint(value);
-  return 'problem' in result ? result : { value };
-});
-const proxy = read(text, (value): Parsed<string> => {
-  const result: Parsed<unknown> = value === '' ? { value } : parseProxy(value);
-  return 'problem' in result ? result : { value };
-});
-const credential = read(text, parseCredential);
-const switchable = read(scalar('expected "yes" or "no"'), parseSwitch);
 
 const clientShape = {
   client_id: credential.optional().describe('Client (application) id at the provider.'),
@@ -44,6 +40,11 @@ const clientShape = {
     .describe(
       'Client secret; "" or absent for a public client, which sends none. It may stand elsewhere: { "file": "/path" },' +
         ' { "env": "NAME" }, or { "credential": "NAME" } of systemd or Docker.',
+    ),
+  secret_expires: read(text, parseDate)
+    .optional()
+    .describe(
+      'Day on which the client secret expires, "YYYY-MM-DD": it is warned of 14, 7 and 1 days before.',
     ),
   token_endpoint: endpoint
     .optional()
@@ -95,8 +96,6 @@ const smtp = section(smtpShape).check(({ value, issues }) => {
   issues.push({ code: 'custom', message, input: value.tls, path: ['tls'] });
 });
 
-const path = read(text, parseAbsolutePath);
-
 const grantShape = {
   grant: oneOf('refresh_token', 'client_credentials', 'service_account', 'command')
     .optional()
@@ -115,8 +114,7 @@ const grantShape = {
   service_account_file: path
     .optional()
     .describe('Absolute path of the JSON key that Google hands out for a service account.'),
-  token_command: z
-    .union([z.string(), z.array(z.string())], { error: 'expected a string or a list of strings' })
+  token_command: command
     .optional()
     .describe(
       'Program that prints an access token, or JSON with access_token and expires_in: a string for the shell, or' +
@@ -250,6 +248,18 @@ const rootShape = {
     .record(z.string(), section(accountShape).check(oneTrustSource), { error: 'expected an object' })
     .default({})
     .describe('Settings of single accounts, by the name of the token file or by login name.'),
+  state_dir: path
+    .optional()
+    .describe(
+      'Directory of state.json, which holds only what may be lost. By default $STATE_DIRECTORY (of systemd), else' +
+        ' /var/lib/mailbearer, if writable, else $XDG_STATE_HOME/mailbearer or ~/.local/state/mailbearer.',
+    ),
+  on_event: command
+    .optional()
+    .describe(
+      'Program that gets each event of `serve` as JSON on standard input: a string for the shell, or a list of' +
+        ' program and arguments.',
+    ),
   default_account: text
     .optional()
     .describe('Account for senders that no other account serves, the null sender too.'),

@@ -95,6 +95,14 @@ export function parseSender(text: string): Parsed<string> {
   return { problem: 'expected an address such as "a@b.example" or a domain such as "@b.example"' };
 }
 
+/** A day, as the first moment of it in UTC. Milliseconds since the epoch. */
+export function parseDate(text: string): Parsed<number> {
+  const at = /^\d{4}-\d\d-\d\d$/.test(text) ? Date.parse(text) : NaN;
+  // To Date.parse, the 31st of February is a day of March.
+  const isDay = !Number.isNaN(at) && new Date(at).toISOString().startsWith(text);
+  return isDay ? { value: at } : { problem: 'expected a day such as "2027-03-31"' };
+}
+
 export function parseAbsolutePath(text: string): Parsed<string> {
   return isAbsolute(text) ? { value: text } : { problem: 'expected an absolute path' };
 }

@@ -2,18 +2,21 @@
  * The composition root of `serve`: token files, their refreshers and the relay, started in the order in which
  * the data flows and stopped in reverse.
  */
-import { hostname } from 'node:os';
+import { homedir, hostname } from 'node:os';
 import { readSaslPasswd } from '../accounts/sasl-passwd.js';
 import type { Config, ListenAddress } from '../config/config.js';
 import { defaultTokenDirectories, saslPasswdFile } from '../config/paths.js';
 import { systemClock } from '../core/clock.js';
 import type { Logger } from '../core/logger.js';
-import { findExposures, secretFiles } from '../tokens/exposure.js';
+import { Lookout } from '../refresh/lookout.js';
 import { openRoster } from '../refresh/roster.js';
+import { findStateFile, StateFile } from '../refresh/state-file.js';
 import { Deadlines } from '../relay/deadlines.js';
 import { startRelay } from '../relay/listener.js';
 import { ehloName } from '../relay/login.js';
 import { UpstreamPool } from '../relay/pool.js';
+import { findExposures, secretFiles } from '../tokens/exposure.js';
+import { EventCommand } from './event-command.js';
 
 export interface Daemon {
   readonly addresses: readonly ListenAddress[];
@@ -26,8 +29,17 @@ export async function startDaemon(config: Config, logger: Logger): Promise<Daemo
   const clock = systemClock;
   const random = Math.random;
   warnAboutRoot(logger);
+  const state = await openState(config, logger);
+  const events =
+    config.onEvent === undefined ? undefined : new EventCommand({ command: config.onEvent, clock, logger });
+  const lookout = new Lookout({ clock, logger, state, tell: (event) => events?.run(event) });
+  const close = async () => {
+    await lookout.close();
+    await events?.close();
+  };
   const roster = await openRoster({
     config,
+    witness: lookout,
     tokenDirectories: config.tokenDirs ?? defaultTokenDirectories,
     saslPasswd: await readSaslPasswd(saslPasswdFile),
     makesFiles: true,
@@ -38,6 +50,9 @@ export async function startDaemon(config: Config, logger: Logger): Promise<Daemo
     requestRefresh: async (client, refreshToken) =>
       (await import('../oauth/client.js')).requestRefresh(client, refreshToken),
     requestGrant: async (client, grant) => (await import('../oauth/grant.js')).requestGrant(client, grant),
+  }).catch(async (error: unknown) => {
+    await close();
+    throw error;
   });
   await warnAboutExposures(
     config,
@@ -66,12 +81,19 @@ export async function startDaemon(config: Config, logger: Logger): Promise<Daemo
         await relay.close();
         pool.close();
         await roster.close();
+        await close();
       },
     };
   } catch (error) {
     await roster.close();
+    await close();
     throw error;
   }
+}
+
+async function openState({ stateDir }: Config, logger: Logger): Promise<StateFile> {
+  const path = await findStateFile(stateDir, process.env, homedir());
+  return StateFile.open({ path, clock: systemClock, random: Math.random, logger });
 }
 
 function warnAboutRoot(logger: Logger): void {

@@ -37,6 +37,16 @@ export async function readClientCertificate(
   return { key: await importKey(key, keyFile), thumbprint };
 }
 
+/** When a certificate ends, in milliseconds since the epoch; undefined when it cannot be read. */
+export async function certificateEndsAt(file: string): Promise<number | undefined> {
+  try {
+    const at = Date.parse(new X509Certificate(await readFile(file)).validTo);
+    return Number.isNaN(at) ? undefined : at;
+  } catch {
+    return undefined;
+  }
+}
+
 async function importKey(key: KeyObject, file: string): Promise<webcrypto.CryptoKey> {
   const algorithm = algorithmOf(key);
   if (algorithm === undefined)

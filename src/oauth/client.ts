@@ -208,12 +208,14 @@ async function requestToken(
   const reply = await ask(client, {}, secrets, normalise, options, request, authentication);
   if (reply.kind === 'refused') return reply;
   const { access_token, refresh_token, expires_in } = reply.value;
+  const refreshLife = reply.value['refresh_token_expires_in'];
   return {
     kind: 'refreshed',
     accessToken: new Secret(access_token),
     refreshToken: refresh_token === undefined ? undefined : new Secret(refresh_token),
     expiresInSeconds: expires_in ?? assumedLifetimeSeconds,
     lifetimeKnown: expires_in !== undefined,
+    ...(typeof refreshLife === 'number' && { refreshTokenExpiresInSeconds: refreshLife }),
     ...(addresses.length > 0 && { addresses }),
   };
 }

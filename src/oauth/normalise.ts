@@ -44,6 +44,7 @@ export function normaliseToken(fields: Fields): Fields {
     token_type: text(fields['token_type']) ?? 'bearer',
     expires_in: lifetime && Math.min(lifetime, longestLifetimeSeconds),
     refresh_token: text(fields['refresh_token']),
+    refresh_token_expires_in: positive(fields['refresh_token_expires_in']),
   });
 }
 

@@ -10,6 +10,8 @@ export type RefreshOutcome =
       readonly expiresInSeconds: number;
       /** False when the response said nothing and an hour was assumed. */
       readonly lifetimeKnown: boolean;
+      /** When the refresh token ends, which few say (Google's `refresh_token_expires_in`). */
+      readonly refreshTokenExpiresInSeconds?: number | undefined;
     }
   /** Network, 408, 429, 5xx, a body that is no answer: the same request may succeed later. */
   | { readonly kind: 'transient'; readonly reason: string; readonly retryAfterSeconds: number | undefined }

@@ -33,6 +33,15 @@ export const gmail: Provider = {
   minimumRefreshWindowSeconds: 300,
   // The device flow's short list of scopes has none for mail.
   deviceFlowAllowsMail: false,
+  // developers.google.com/identity/protocols/oauth2, "Refresh token expiration".
+  signInLife: {
+    idleDays: 180,
+    trial: {
+      days: 7,
+      cause: 'the consent screen is in "Testing"',
+      remedy: 'set the publishing status of the consent screen to "In production", then sign in again',
+    },
+  },
   // `454 4.7.0 Too many login attempts, please try again later`; the number is not published.
   pace: { ...unknownProvider.pace, loginsPerMinute: 60 },
   accountReplies: [

@@ -28,6 +28,8 @@ export const outlook: Provider = {
   // 7.139: SMTP AUTH is switched off, for the tenant, the mailbox or by security defaults.
   // 7.30: Basic authentication. 5.124: the user is no valid address.
   refusalsBeyondTokens: ['7.139', '7.30', '5.124'],
+  // learn.microsoft.com/entra/identity-platform/refresh-tokens; each refresh brings a new one.
+  signInLife: { idleDays: 90 },
   // Exchange Online limits, "SMTP client submission": `432 4.3.2 Concurrent connections limit exceeded`.
   pace: { sessions: 3, messagesPerMinute: 30, loginsPerMinute: undefined },
 };

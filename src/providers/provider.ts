@@ -38,6 +38,22 @@ export interface AccountReply {
 export const clouds = ['public', 'usgov', 'usgov-dod', 'china'] as const;
 export type Cloud = (typeof clouds)[number];
 
+/** How a sign-in ends by itself, as far as the provider says. */
+export interface SignInLife {
+  /** When its refresh token was not used for so many days; each refresh is a use. */
+  readonly idleDays?: number | undefined;
+  /** So many days after it was made, however much it is used, in a set-up that is meant for trying things out. */
+  readonly trial?: SignInTrial | undefined;
+}
+
+export interface SignInTrial {
+  readonly days: number;
+  /** A clause: `the consent screen is in "Testing"`. */
+  readonly cause: string;
+  /** What ends the trial, as an instruction. */
+  readonly remedy: string;
+}
+
 export interface Endpoints {
   readonly authorizationEndpoint: string;
   readonly deviceAuthorizationEndpoint: string;
@@ -104,6 +120,7 @@ export interface Provider {
   readonly minimumLifetimeSeconds: number;
   /** Whether the device flow may be asked for the mail scope. */
   readonly deviceFlowAllowsMail: boolean;
+  readonly signInLife: SignInLife;
   readonly accountReplies: readonly AccountReply[];
   /** Details of refusals at AUTH that no other token mends, such as `7.139`. */
   readonly refusalsBeyondTokens: readonly string[];
@@ -120,6 +137,7 @@ export const unknownProvider: Provider = {
   minimumRefreshWindowSeconds: 60,
   minimumLifetimeSeconds: 0,
   deviceFlowAllowsMail: true,
+  signInLife: {},
   accountReplies: [],
   refusalsBeyondTokens: [],
   // As many sessions as Postfix opens to one next hop by default (default_destination_concurrency_limit).

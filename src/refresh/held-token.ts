@@ -25,8 +25,14 @@ export interface TokenFacts {
 }
 
 /** When this account's tokens are refreshed. */
-export function policyOf({ provider, refreshWindowSeconds }: Account): RefreshPolicy {
-  return { windowSeconds: refreshWindowSeconds, minimumLifetimeSeconds: provider.minimumLifetimeSeconds };
+export function policyOf({ grant, provider, refreshWindowSeconds }: Account): RefreshPolicy {
+  const { minimumLifetimeSeconds, signInLife } = provider;
+  const idleDays = grant.kind === 'refresh-token' ? signInLife.idleDays : undefined;
+  return {
+    windowSeconds: refreshWindowSeconds,
+    minimumLifetimeSeconds,
+    idleSeconds: idleDays && idleDays * 86_400,
+  };
 }
 
 /** Undefined when it cannot be used any more. `random` in [0, 1) spreads the refreshes of many accounts. */

@@ -7,6 +7,7 @@ import type { AppError } from '../core/errors.js';
 import type { Logger } from '../core/logger.js';
 import type { RefreshResult } from './refresh-once.js';
 import { signInCommand } from './failure.js';
+import type { RefreshWitness } from './witness.js';
 
 export class RefreshLog {
   #lastTrouble: string | undefined;
@@ -15,11 +16,13 @@ export class RefreshLog {
   constructor(
     private readonly account: Account,
     private readonly logger: Logger,
+    private readonly witness?: RefreshWitness,
   ) {}
 
   /** `lifeSeconds` and `ms` are those of the token and of the refresh. */
   ended(result: RefreshResult, lifeSeconds: number, ms: number): void {
     const fields = { account: this.account.name, outcome: result.kind, ms: Math.round(ms) };
+    this.witness?.ended(this.account, result);
     switch (result.kind) {
       case 'refreshed':
         this.#lastTrouble = undefined;

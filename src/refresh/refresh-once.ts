@@ -42,6 +42,8 @@ export type RefreshResult =
       readonly lifetimeKnown: boolean;
       /** Whether the server replaced the refresh token. */
       readonly rotated: boolean;
+      /** Of the refresh token, where the server says so. Milliseconds since the epoch. */
+      readonly refreshTokenEndsAt: number | undefined;
     }
   /** Another process had refreshed it; nothing was asked. */
   | { readonly kind: 'found'; readonly stored: StoredToken }
@@ -78,7 +80,10 @@ async function underLock(options: RefreshOnceOptions, locked: LockedStore): Prom
     const token = { accessToken, refreshToken, expiresAt: askedAt + expiresInSeconds * 1000 };
     const { kind, stored } = await write(options, locked, held, found.refreshToken, token);
     const rotated = refreshToken !== undefined && !refreshToken.equals(found.refreshToken);
-    return kind === 'superseded' ? { kind, stored } : { kind, stored, lifetimeKnown, rotated };
+    if (kind === 'superseded') return { kind, stored };
+    const left = outcome.refreshTokenExpiresInSeconds;
+    const refreshTokenEndsAt = left === undefined ? undefined : askedAt + left * 1000;
+    return { kind, stored, lifetimeKnown, rotated, refreshTokenEndsAt };
   } finally {
     await held.reservation.release();
   }

@@ -15,6 +15,7 @@ import { type HeldToken, holdToken, policyOf } from './held-token.js';
 import { RefreshLog } from './refresh-log.js';
 import { nextAttemptAt, type RefreshPolicy } from './schedule.js';
 import type { AccessToken, TokenSource } from './token-source.js';
+import type { RefreshWitness } from './witness.js';
 
 export interface RefresherOptions {
   readonly account: Account;
@@ -27,6 +28,8 @@ export interface RefresherOptions {
   readonly logger: Logger;
   readonly requestRefresh: RequestRefresh;
   readonly requestGrant: RequestGrant;
+  /** Hears how each refresh ended. */
+  readonly witness?: RefreshWitness | undefined;
 }
 
 export interface Refresher extends TokenSource {
@@ -93,7 +96,7 @@ class AccountRefresher implements Refresher {
     const { account, initial } = options;
     this.#options = options;
     this.#policy = policyOf(account);
-    this.#log = new RefreshLog(account, options.logger);
+    this.#log = new RefreshLog(account, options.logger, options.witness);
     this.#version = initial.version;
     this.#state = this.#healthy(initial);
     this.#sleep();

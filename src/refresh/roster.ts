@@ -16,11 +16,13 @@ import { signInCommand } from './failure.js';
 import { createRefresher, type Refresher, type RefresherStatus } from './refresher.js';
 import type { AccountDirectory, Lookup } from './token-source.js';
 import { type DirectoryWatch, watchDirectories } from './watch.js';
+import type { RefreshWitness } from './witness.js';
 
 export interface RosterOptions extends CensusOptions {
   readonly logger: Logger;
   readonly requestRefresh: RequestRefresh;
   readonly requestGrant: RequestGrant;
+  readonly witness?: RefreshWitness | undefined;
 }
 
 export interface Roster extends AccountDirectory {
@@ -148,6 +150,7 @@ class LiveRoster implements Roster {
     if (!('stored' in found)) return this.#break(found.path, found.account);
     const { account, path, store, stored } = found;
     const member = this.#members.get(path);
+    this.#options.witness?.holds(account, stored);
     if (member?.kind === 'live' && sameOverrides(member.stored.overrides, stored.overrides)) {
       if (member.tokens.version !== stored.version) void member.tokens.storeChanged();
       member.stored = stored;
@@ -173,6 +176,7 @@ class LiveRoster implements Roster {
     const name = known?.name ?? broken.name;
     this.#members.set(path, { kind: 'broken', account: { ...broken, name, senders, problem } });
     const { code, hint, message } = problem;
+    this.#options.witness?.broken({ ...broken, name });
     this.#options.logger.error({ account: name, code, hint }, `account ${name} cannot be used: ${message}`);
   }
 

@@ -16,6 +16,8 @@ export interface RefreshPolicy {
   readonly windowSeconds: number;
   /** With less life than this the server refuses the token. */
   readonly minimumLifetimeSeconds: number;
+  /** A refresh token that is not used for so long dies; undefined where no such rule is known. */
+  readonly idleSeconds?: number | undefined;
 }
 
 /** What is known when the question is asked. */
@@ -68,11 +70,15 @@ export function nextAttemptAt(
   return Math.max(now, at);
 }
 
-/** When the window opens: earlier by up to a tenth of it, never before half of the token's life. */
+/**
+ * When the window opens: earlier by up to a tenth of it, never before half of the token's life; and at half of the
+ * time after which the refresh token would die unused, however long the access token lives.
+ */
 export function refreshDueAt(life: TokenLife, policy: RefreshPolicy, random: number): number {
   const windowMs = 1000 * Math.max(policy.windowSeconds, policy.minimumLifetimeSeconds);
   const due = life.expiresAt - windowMs * (1 + windowSpread * random);
-  return Math.max(due, life.expiresAt - lifeMs(life) / 2);
+  const idleMs = 1000 * (policy.idleSeconds ?? Infinity);
+  return Math.min(Math.max(due, life.expiresAt - lifeMs(life) / 2), life.issuedAt + idleMs / 2);
 }
 
 /**

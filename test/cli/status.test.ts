@@ -1,3 +1,6 @@
+import { createHash } from 'node:crypto';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { exitStatus } from '../../src/core/errors.js';
 import { openTokenDirectory, type TokenDirectory } from './token-directory.js';
@@ -20,18 +23,28 @@ describe('status', () => {
     const { status, stdout, stderr } = await place.run('status');
     expect({ status, stderr }).toEqual({ status: exitStatus.ok, stderr: '' });
     const [header, a, b, ...rest] = stdout.trimEnd().split('\n');
-    expect(columns(header)).toEqual(['ACCOUNT', 'PROVIDER', 'STATE', 'EXPIRES', 'REFRESHED', 'NEXT REFRESH']);
+    expect(columns(header)).toEqual([
+      'ACCOUNT',
+      'PROVIDER',
+      'STATE',
+      'EXPIRES',
+      'REFRESHED',
+      'NEXT REFRESH',
+      'FIRST END',
+    ]);
     expect(columns(a)?.slice(0, 3)).toEqual(['a@corp.example', 'corp', 'fresh']);
     expect(columns(a)?.slice(3)).toEqual([
       expect.stringMatching(/^in (1h|59m\d+s)$/),
       expect.stringMatching(/^\d+s ago$/),
       expect.stringMatching(/^in (50m|49m\d+s)$/),
+      '-',
     ]);
     expect(columns(b)?.slice(2)).toEqual([
       'due',
       expect.stringMatching(/^in (2m|1m\d+s)$/),
       expect.stringMatching(/^58m\d*s? ago$/),
       'now',
+      '-',
     ]);
     expect(rest).toEqual([]);
   });
@@ -49,7 +62,7 @@ describe('status', () => {
   test('shows an account whose file is missing as broken', async () => {
     const { status, stdout, stderr } = await place.run('status', 'b@corp.example');
     expect(status).toBe(exitStatus.failed);
-    expect(stdout).toMatch(/^b@corp\.example +- +broken +- +- +-$/m);
+    expect(stdout).toMatch(/^b@corp\.example +- +broken +- +- +- +-$/m);
     expect(stderr).toMatch(/^hint: mailbearer get-token /m);
   });
 
@@ -66,11 +79,52 @@ describe('status', () => {
         expires_at: time,
         last_refresh: time,
         next_refresh: time,
+        first_seen: null,
+        ends: [],
         problem: null,
         hint: null,
         docs: null,
       },
     ]);
+  });
+
+  test('shows what is known of the end, and warns when it is near', async () => {
+    const day = (days: number) => new Date(Date.now() + days * 86_400_000).toISOString().slice(0, 10);
+    const secret = { client_secret: 'secret', secret_expires: day(10) };
+    await place.configure({
+      accounts: {
+        'a@corp.example': { provider: 'corp', ...secret },
+        'b@corp.example': { provider: 'outlook' },
+      },
+    });
+    await place.write('b@corp.example', { token_endpoint: place.endpoint.url.href });
+    const { status, stdout, stderr } = await place.run('status');
+    expect(status).toBe(exitStatus.ok);
+    expect(stdout).toMatch(/^a@corp\.example .* client-secret in (9|10)d$/m);
+    expect(stdout).toMatch(/^b@corp\.example .* sign-in in 90d$/m);
+    expect(stderr).toContain(`the client secret of a@corp.example expires on ${day(10)}, in `);
+    expect(stderr).toMatch(/^hint: create a new one in the app registration/m);
+    const json = await place.run('status', '--json');
+    expect(JSON.parse(json.stdout)).toMatchObject([
+      { ends: [{ what: 'client-secret', because: 'dated', warning_days: 14 }] },
+      { ends: [{ what: 'sign-in', because: 'unused', warning_days: null }] },
+    ]);
+  });
+
+  test('shows that a sign-in has ended, as the daemon has heard', async () => {
+    const stateDir = join(place.path, '..', 'state');
+    await place.configure({ accounts: { 'a@corp.example': { provider: 'gmail' } }, state_dir: stateDir });
+    await place.write('a@corp.example', { token_endpoint: place.endpoint.url.href });
+    await mkdir(stateDir);
+    const print = createHash('sha256').update('R-a@corp.example').digest('base64url');
+    const token = { account: 'a@corp.example', first_seen: '2027-01-01', ended: '2027-01-08' };
+    await writeFile(join(stateDir, 'state.json'), JSON.stringify({ tokens: { [print]: token } }));
+    const { status, stderr } = await place.run('status', 'a@corp.example');
+    expect(status).toBe(exitStatus.failed);
+    expect(stderr).toMatch(
+      /ended 7 days after it was made, as all do while the consent screen is in "Testing"/,
+    );
+    expect(stderr).toMatch(/^hint: .*"In production", then sign in again: mailbearer get-token gmail /m);
   });
 
   test('--watch goes on until it is interrupted, one line of JSON after the other', async () => {

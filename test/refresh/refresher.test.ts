@@ -4,6 +4,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Account } from '../../src/accounts/account.js';
 import { Secret } from '../../src/core/secret.js';
 import type { RefreshOutcome } from '../../src/oauth/outcome.js';
+import { unknownProvider } from '../../src/providers/provider.js';
 import { createRefresher, type Refresher } from '../../src/refresh/refresher.js';
 import { createFileStore } from '../../src/tokens/file-store.js';
 import { createTokenFile } from '../../src/tokens/new-file.js';
@@ -561,5 +562,34 @@ describe('closing', () => {
     await start(3600);
     await refresher.close();
     expect(clock.nextTimerMs).toBeUndefined();
+  });
+});
+
+describe('an account that nobody sends with for a year', () => {
+  const dayMs = 86_400_000;
+
+  it.each([
+    ['lives for ten days', 10],
+    ['never ends, so that nothing else asks for another', 3650],
+  ])('is kept alive by the schedule where its access token %s', async (_what, lifeDays) => {
+    const idleDays = 90;
+    const begun = clock.now();
+    const refreshedAt = [begun];
+    await start(lifeDays * 86_400, {}, { provider: { ...unknownProvider, signInLife: { idleDays } } });
+    while (clock.now() < begun + 365 * dayMs) {
+      // What a server that keeps the rule would answer.
+      const alive = clock.now() - refreshedAt.at(-1)! < idleDays * dayMs;
+      answers = [alive ? refreshedOutcome(asked.length, lifeDays * 86_400) : dead];
+      const before = asked.length;
+      // A refresh writes files in real time, for which the clock stands still.
+      clock.leap(Math.min(refresher.status().nextAttemptAt! - clock.now(), dayMs));
+      await clock.advance(0);
+      await idle();
+      if (asked.length > before) refreshedAt.push(clock.now());
+    }
+    const gaps = refreshedAt.slice(1).map((at, index) => (at - refreshedAt[index]!) / dayMs);
+    expect(Math.max(...gaps)).toBeLessThanOrEqual(idleDays / 2 + 1);
+    expect(asked.length).toBeGreaterThanOrEqual(8);
+    expect(refresher.status()).toMatchObject({ state: 'holding', problem: undefined });
   });
 });

@@ -63,6 +63,30 @@ describe('a token in hand', () => {
     );
   });
 
+  test('property: is refreshed before its refresh token would die unused, however long it lives', () => {
+    const days = 86_400;
+    fc.assert(
+      fc.property(lives, policies, random, fc.integer({ min: 1, max: 400 }), (life, policy, random, idle) => {
+        const due = refreshDueAt(life, { ...policy, idleSeconds: idle * days }, random);
+        expect(due).toBeLessThanOrEqual(life.issuedAt + (idle * days * 1000) / 2);
+        expect(due).toBeLessThanOrEqual(refreshDueAt(life, policy, random));
+      }),
+    );
+  });
+
+  it('is refreshed for a year in which nobody uses it, never more than a day apart when it lives for one', () => {
+    const idle = { ...policy, idleSeconds: 90 * 86_400 };
+    let [now, refreshes] = [issuedAt, 0];
+    while (now < issuedAt + 365 * 86_400_000) {
+      const next = refreshDueAt({ issuedAt: now, expiresAt: now + 86_400_000 }, idle, 0.5);
+      expect(next - now).toBeLessThan(86_400_000);
+      expect(next).toBeGreaterThan(now);
+      now = next;
+      refreshes += 1;
+    }
+    expect(refreshes).toBeLessThan(3 * 365);
+  });
+
   it('may be used until the life that the server demands is left', () => {
     expect(usableUntil(hour, policy)).toBe(hour.expiresAt);
     expect(usableUntil(hour, { ...policy, minimumLifetimeSeconds: 600 })).toBe(hour.expiresAt - 600_000);

@@ -8,7 +8,13 @@ export function providerTables(): ReadonlyMap<string, string> {
     ['presets', table(['name', 'for', 'SMTP server', 'what one mailbox may do'], all.map(overview))],
     ['endpoints', table(['name', 'sign-in', 'device flow', 'token endpoint'], all.map(endpoints))],
     ['scopes', table(['name', 'scope of a sign-in', 'scope of an application'], all.map(scopes))],
-    ['behaviour', table(['name', 'refreshed when', 'sign-in on a device', 'redirect'], all.map(behaviour))],
+    [
+      'behaviour',
+      table(
+        ['name', 'refreshed when', 'unused sign-in ends', 'sign-in on a device', 'redirect'],
+        all.map(behaviour),
+      ),
+    ],
   ]);
 }
 
@@ -35,7 +41,9 @@ function behaviour(provider: Provider): string[] {
   const { deviceAuthorizationEndpoint, deviceFlowAllowsMail, loopbackRedirectHost, name } = provider;
   const onDevice = deviceAuthorizationEndpoint !== undefined && deviceFlowAllowsMail ? 'yes' : 'no';
   const minutes = `${provider.refreshWindowSeconds / 60} minutes are left`;
-  return [code(name), minutes, onDevice, code(`http://${loopbackRedirectHost}`)];
+  const { idleDays } = provider.signInLife;
+  const unused = idleDays === undefined ? '–' : `after ${idleDays} days`;
+  return [code(name), minutes, unused, onDevice, code(`http://${loopbackRedirectHost}`)];
 }
 
 function code(text: string | undefined): string {

@@ -1,0 +1,54 @@
+/**
+ * What is remembered of an account's sign-in, whoever refreshes it: since when its refresh token is known, when it was
+ * last used, and that it has ended.
+ */
+import type { Account } from '../accounts/account.js';
+import type { StoredToken } from '../tokens/token.js';
+import { endedByTrial, outlivedTrial } from './foresight.js';
+import type { RefreshResult } from './refresh-once.js';
+import { fingerprint, type StateFile, type TokenMemory } from './state-file.js';
+
+const unused = { lastUsedAt: undefined, announcedEndAt: undefined, endedAt: undefined };
+
+export function recall(state: StateFile, { refreshToken }: StoredToken): TokenMemory | undefined {
+  return refreshToken === undefined ? undefined : state.token(fingerprint(refreshToken));
+}
+
+/** A token that is new was made when its file was written, as far as anybody knows. */
+export function noteHeld(state: StateFile, account: Account, stored: StoredToken, now: number): void {
+  const { refreshToken, writtenAt } = stored;
+  if (refreshToken === undefined || recall(state, stored) !== undefined) return;
+  const firstSeenAt = Math.min(writtenAt, now);
+  state.setToken(fingerprint(refreshToken), { account: account.name, firstSeenAt, ...unused });
+}
+
+export function noteRefreshed(
+  state: StateFile,
+  account: Account,
+  { refreshTokenEndsAt, stored }: RefreshResult & { kind: 'refreshed' },
+  now: number,
+): void {
+  if (stored.refreshToken === undefined) return;
+  const known = recall(state, stored);
+  const firstSeenAt = known?.firstSeenAt ?? now;
+  state.setToken(fingerprint(stored.refreshToken), {
+    account: account.name,
+    firstSeenAt,
+    lastUsedAt: now,
+    announcedEndAt: refreshTokenEndsAt ?? known?.announcedEndAt,
+    endedAt: undefined,
+  });
+  const memory = state.account(account.name);
+  if (memory?.onTrial === true && outlivedTrial(account.provider.signInLife, firstSeenAt, now))
+    state.setAccount(account.name, { ...memory, onTrial: undefined });
+}
+
+/** `asked` is what the refused refresh token was found in. True when it ended as one that is for trial does. */
+export function noteEnded(state: StateFile, account: Account, asked: StoredToken, now: number): boolean {
+  const known = recall(state, asked);
+  if (asked.refreshToken === undefined || known === undefined || known.endedAt !== undefined) return false;
+  state.setToken(fingerprint(asked.refreshToken), { ...known, endedAt: now });
+  const onTrial = endedByTrial(account.provider.signInLife, known.firstSeenAt, now);
+  if (onTrial) state.setAccount(account.name, { ...state.account(account.name), onTrial });
+  return onTrial;
+}

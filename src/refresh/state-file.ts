@@ -1,0 +1,178 @@
+/**
+ * `state.json` in the state directory: what is remembered of accounts beside their token files, and may be lost. No
+ * token is in it, only the SHA-256 of refresh tokens. Promises never to fail towards a caller, to write whole files
+ * only, and to keep what another process has written of other tokens and accounts.
+ */
+import { createHash } from 'node:crypto';
+import { access, constants, mkdir, stat } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { systemStateDirectory, userStateDirectory } from '../config/paths.js';
+import type { Clock, Timer } from '../core/clock.js';
+import { describeCause } from '../core/errors.js';
+import type { Logger } from '../core/logger.js';
+import type { Secret } from '../core/secret.js';
+import { type Ownership, readTokenText } from '../tokens/read-file.js';
+import { reserveReplacement } from '../tokens/replacement.js';
+import { type AccountMemory, formatState, parseState, type State, type TokenMemory } from './state-format.js';
+
+export type { AccountMemory, TokenMemory, Trouble } from './state-format.js';
+
+export interface StateFileOptions {
+  readonly path: string;
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly logger: Logger;
+}
+
+/** Several changes belong together, and none is worth a write of its own. */
+const writeAfterMs = 1_000;
+
+/** @param homeDirectory of the user whose process this is */
+export async function findStateFile(
+  stateDir: string | undefined,
+  env: Readonly<Record<string, string | undefined>>,
+  homeDirectory: string,
+): Promise<string> {
+  // systemd gives several, with colons between.
+  const named = stateDir ?? env['STATE_DIRECTORY']?.split(':')[0];
+  if (named) return join(named, 'state.json');
+  const shared = await access(systemStateDirectory, constants.W_OK).then(
+    () => true,
+    () => false,
+  );
+  return join(shared ? systemStateDirectory : userStateDirectory(env, homeDirectory), 'state.json');
+}
+
+/** The name that a refresh token goes by here. */
+export function fingerprint(refreshToken: Secret): string {
+  return createHash('sha256').update(refreshToken.reveal()).digest('base64url');
+}
+
+export class StateFile {
+  readonly #options: StateFileOptions;
+  #state: State;
+  /** What was changed here since it was last written. */
+  #changed = { tokens: new Set<string>(), accounts: new Set<string>() };
+  #timer: Timer | undefined;
+  #writing: Promise<void> = Promise.resolve();
+  #saidUnwritable = false;
+
+  private constructor(options: StateFileOptions, state: State) {
+    this.#options = options;
+    this.#state = state;
+  }
+
+  /** A file that is not there or cannot be understood is an empty one. */
+  static async open(options: StateFileOptions): Promise<StateFile> {
+    return new StateFile(options, (await read(options.path)).state);
+  }
+
+  token(print: string | undefined): TokenMemory | undefined {
+    return print === undefined ? undefined : this.#state.tokens.get(print);
+  }
+
+  account(name: string): AccountMemory | undefined {
+    return this.#state.accounts.get(name);
+  }
+
+  /** What is remembered of the account's other tokens is forgotten. */
+  setToken(print: string, memory: TokenMemory): void {
+    for (const [other, { account }] of this.#state.tokens)
+      if (account === memory.account && other !== print) {
+        this.#state.tokens.delete(other);
+        this.#changed.tokens.add(other);
+      }
+    this.#state.tokens.set(print, memory);
+    this.#changed.tokens.add(print);
+    this.#writeSoon();
+  }
+
+  setAccount(name: string, memory: AccountMemory): void {
+    this.#state.accounts.set(name, memory);
+    this.#changed.accounts.add(name);
+    this.#writeSoon();
+  }
+
+  /** Writes what is not written yet; resolves in any case. */
+  flush(): Promise<void> {
+    this.#timer?.cancel();
+    this.#timer = undefined;
+    this.#writing = this.#writing.then(() => this.#write());
+    return this.#writing;
+  }
+
+  #writeSoon(): void {
+    this.#timer ??= this.#options.clock.setTimer(writeAfterMs, () => void this.flush(), { unref: true });
+  }
+
+  async #write(): Promise<void> {
+    if (this.#changed.tokens.size + this.#changed.accounts.size === 0) return;
+    let changed = this.#changed;
+    try {
+      const { path } = this.#options;
+      await makeDirectory(dirname(path));
+      const { ownership, state } = await read(path);
+      changed = this.#changed;
+      this.#changed = { tokens: new Set(), accounts: new Set() };
+      for (const print of changed.tokens) carry(print, this.#state.tokens, state.tokens);
+      for (const name of changed.accounts) carry(name, this.#state.accounts, state.accounts);
+      this.#state = state;
+      await this.#replace(formatState(state), ownership ?? (await ownerOfNew(path)));
+      this.#saidUnwritable = false;
+    } catch (error) {
+      for (const print of changed.tokens) this.#changed.tokens.add(print);
+      for (const name of changed.accounts) this.#changed.accounts.add(name);
+      this.#complain(error);
+    }
+  }
+
+  async #replace(text: string, ownership: Partial<Ownership>): Promise<void> {
+    const { path, clock, random } = this.#options;
+    const replacement = await reserveReplacement({ target: path, text, ownership, clock, random });
+    try {
+      await replacement.publish(text, 'replace');
+    } finally {
+      await replacement.release();
+    }
+  }
+
+  #complain(error: unknown): void {
+    if (this.#saidUnwritable) return;
+    this.#saidUnwritable = true;
+    const { path, logger } = this.#options;
+    // The words of the store speak of a token file; the cause does not.
+    const cause = error instanceof Error && error.cause !== undefined ? error.cause : error;
+    logger.info(
+      { file: path, hint: 'name a directory that can be written: state_dir' },
+      `cannot write ${path}, so the age of sign-ins is not known after a restart: ${describeCause(cause)}`,
+    );
+  }
+}
+
+function carry<T>(key: string, from: ReadonlyMap<string, T>, to: Map<string, T>): void {
+  const value = from.get(key);
+  if (value === undefined) to.delete(key);
+  else to.set(key, value);
+}
+
+async function read(path: string): Promise<{ state: State; ownership?: Partial<Ownership> }> {
+  try {
+    const { gid, text, uid } = await readTokenText(path);
+    return { state: parseState(text), ownership: { uid, gid } };
+  } catch {
+    return { state: parseState('') };
+  }
+}
+
+/** Root writes for the service whose directory it is. */
+async function ownerOfNew(path: string): Promise<Partial<Ownership>> {
+  if (process.geteuid?.() !== 0) return {};
+  const { gid, uid } = await stat(dirname(path));
+  return { uid, gid };
+}
+
+/** No home directory is made for a user who has none. */
+async function makeDirectory(directory: string): Promise<void> {
+  if (directory.endsWith('/.local/state/mailbearer')) await stat(join(directory, '../../..'));
+  await mkdir(directory, { recursive: true, mode: 0o700 });
+}

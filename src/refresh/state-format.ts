@@ -1,0 +1,116 @@
+/**
+ * What `state.json` says, read leniently (an entry that is not understood is dropped) and written strictly, with times
+ * as ISO 8601. Pure.
+ */
+import type { EndingThing, GivenWarning } from './foresight.js';
+import { warningDays } from './foresight.js';
+
+/** An event that was told and still holds. */
+export type Trouble = 'refresh-failing' | 'needs-authorization';
+
+/** Of one refresh token. */
+export interface TokenMemory {
+  readonly account: string;
+  readonly firstSeenAt: number;
+  readonly lastUsedAt: number | undefined;
+  /** As its provider said. */
+  readonly announcedEndAt: number | undefined;
+  /** The provider refused it for good. */
+  readonly endedAt: number | undefined;
+}
+
+export interface AccountMemory {
+  readonly trouble?: Trouble | undefined;
+  /** Whether a sign-in of it ended after the provider's time for trials. */
+  readonly onTrial?: boolean | undefined;
+  readonly warned?: Readonly<Partial<Record<EndingThing, GivenWarning>>> | undefined;
+}
+
+export interface State {
+  /** By fingerprint. */
+  readonly tokens: Map<string, TokenMemory>;
+  /** By name. */
+  readonly accounts: Map<string, AccountMemory>;
+}
+
+export function formatState({ accounts, tokens }: State): string {
+  const json = {
+    tokens: Object.fromEntries(
+      [...tokens].map(([print, token]) => [
+        print,
+        {
+          account: token.account,
+          first_seen: iso(token.firstSeenAt),
+          last_used: iso(token.lastUsedAt),
+          announced_end: iso(token.announcedEndAt),
+          ended: iso(token.endedAt),
+        },
+      ]),
+    ),
+    accounts: Object.fromEntries(
+      [...accounts].map(([name, { onTrial, trouble, warned = {} }]) => {
+        const warnings = Object.entries(warned).map(([what, { at, days }]) => [what, { end: iso(at), days }]);
+        return [name, { trouble, on_trial: onTrial, warned: Object.fromEntries(warnings) as object }];
+      }),
+    ),
+  };
+  return `${JSON.stringify(json, undefined, 2)}\n`;
+}
+
+/** Never throws; what is no state is an empty one. */
+export function parseState(text: string): State {
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch {
+    json = undefined;
+  }
+  const tokens = entriesOf(fieldsOf(json)['tokens']).flatMap(([print, fields]) => {
+    const { account } = fields;
+    const firstSeenAt = time(fields['first_seen']);
+    if (typeof account !== 'string' || firstSeenAt === undefined) return [];
+    const token: TokenMemory = {
+      account,
+      firstSeenAt,
+      lastUsedAt: time(fields['last_used']),
+      announcedEndAt: time(fields['announced_end']),
+      endedAt: time(fields['ended']),
+    };
+    return [[print, token] as const];
+  });
+  const accounts = entriesOf(fieldsOf(json)['accounts']).map(([name, fields]) => {
+    const { trouble } = fields;
+    const memory: AccountMemory = {
+      trouble: trouble === 'refresh-failing' || trouble === 'needs-authorization' ? trouble : undefined,
+      onTrial: fields['on_trial'] === true || undefined,
+      warned: Object.fromEntries(entriesOf(fields['warned']).flatMap(parseWarning)),
+    };
+    return [name, memory] as const;
+  });
+  return { tokens: new Map(tokens), accounts: new Map(accounts) };
+}
+
+function parseWarning([what, { days, end }]: [string, Fields]): [string, GivenWarning][] {
+  const at = time(end);
+  const known = warningDays.find((each) => each === days);
+  return at === undefined || known === undefined ? [] : [[what, { at, days: known }]];
+}
+
+type Fields = Readonly<Record<string, unknown>>;
+
+function fieldsOf(value: unknown): Fields {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Fields) : {};
+}
+
+function entriesOf(value: unknown): [string, Fields][] {
+  return Object.entries(fieldsOf(value)).map(([key, fields]) => [key, fieldsOf(fields)]);
+}
+
+function iso(at: number | undefined): string | undefined {
+  return at === undefined ? undefined : new Date(at).toISOString();
+}
+
+function time(value: unknown): number | undefined {
+  const at = typeof value === 'string' ? Date.parse(value) : NaN;
+  return Number.isNaN(at) ? undefined : at;
+}
