@@ -46,6 +46,16 @@ async function ready(conversation: Conversation): Promise<number> {
 }
 
 describe('serve', () => {
+  it('keeps tokens fresh where it listens nowhere', async () => {
+    const process = serve(await configure({ client_id: 'id', relay: { listen: [] } }));
+    await process.says(/"msg":"ready"/);
+    const token = { access_token: 'A', refresh_token: 'R', expiry: '2147483000' };
+    await writeFile(join(directory, 'tokens', 'a@b.example'), JSON.stringify(token));
+    await process.says(/"msg":"account added"/);
+    process.signal('SIGTERM');
+    expect((await process.finished).status).toBe(exitStatus.ok);
+  });
+
   it('starts without any account, answers 451, and stops with 0 at SIGTERM and SIGINT', async () => {
     const config = await configure({ relay: { listen: '127.0.0.1:0' } });
     for (const signal of ['SIGTERM', 'SIGINT'] as const) {

@@ -1,5 +1,6 @@
 /** `mailbearer serve`: runs until SIGTERM or SIGINT, then finishes what is in flight and exits with 0. */
 import { loadConfig } from '../../config/load.js';
+import { systemClock, type Timer } from '../../core/clock.js';
 import { exitStatus } from '../../core/errors.js';
 import type { LogLevel } from '../../core/logger.js';
 import { createLog, type LogFormat } from '../../daemon/log.js';
@@ -10,6 +11,8 @@ export interface ServeOptions {
   readonly logLevel?: LogLevel | undefined;
   readonly logFormat?: LogFormat | undefined;
 }
+
+const dayMs = 24 * 3_600_000;
 
 /** Throws AppError when it cannot start. */
 export async function runServe(options: ServeOptions): Promise<number> {
@@ -22,7 +25,7 @@ export async function runServe(options: ServeOptions): Promise<number> {
     const stop = stopSignal();
     const daemon = await startDaemon(config, log);
     log.info({ config: config.source ?? 'none' }, 'ready');
-    const signal = await stop;
+    const signal = await awake(stop);
     log.info({ signal }, 'stopping: finishing the messages in flight');
     await daemon.close();
     log.info({}, 'stopped');
@@ -30,6 +33,14 @@ export async function runServe(options: ServeOptions): Promise<number> {
   } finally {
     log.flush();
   }
+}
+
+/** What listens nowhere has nothing else that keeps the process alive. */
+async function awake<T>(until: Promise<T>): Promise<T> {
+  let timer: Timer;
+  const stay = () => void (timer = systemClock.setTimer(dayMs, stay));
+  stay();
+  return until.finally(() => timer.cancel());
 }
 
 /** The first of the two signals; a second SIGINT ends the process at once, as people at a terminal expect. */
