@@ -1,10 +1,10 @@
 /** `mailbearer serve` as a process: how it starts, what it says, how it stops. */
 import { createServer } from 'node:net';
-import { chmod, mkdir, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { exitStatus } from '../../src/core/errors.js';
-import { freePort, temporaryDirectory } from '../support/process.js';
+import { eventually, freePort, temporaryDirectory } from '../support/process.js';
 import { TestClient } from '../support/relay-under-test.js';
 import { type Conversation, runBinary, startBinary } from '../support/run-binary.js';
 import { startTokenEndpoint } from '../support/token-endpoint.js';
@@ -165,5 +165,47 @@ describe('serve', () => {
     if (process.getuid?.() !== 0) return context.skip('needs root');
     const started = serve(await configure({ relay: { listen: '127.0.0.1:0' } }));
     await started.says(/running as root/);
+  });
+});
+
+describe('the events of serve', () => {
+  it('reach on_event, hold no secret, and leave their traces in the state directory', async () => {
+    const endpoint = await startTokenEndpoint();
+    try {
+      endpoint.script({ status: 400, body: { error: 'invalid_grant', error_description: 'hidden-refresh' } });
+      const events = join(directory, 'events');
+      const config = await configure({
+        client_id: 'id',
+        client_secret: 'hidden-client',
+        secret_expires: '2001-01-01',
+        token_endpoint: endpoint.url.href,
+        state_dir: join(directory, 'state'),
+        on_event: `cat >> ${events}`,
+        relay: { listen: '127.0.0.1:0' },
+      });
+      const token = { access_token: 'hidden-access', refresh_token: 'hidden-refresh', expiry: '1' };
+      await writeFile(join(directory, 'tokens', 'a@b.example'), JSON.stringify(token));
+      const process = serve(config);
+      const text = await eventually('both events', async () => {
+        const said = await readFile(events, 'utf8').catch(() => '');
+        return said.split('\n').length > 2 ? said : undefined;
+      });
+      process.signal('SIGTERM');
+      const { status } = await process.finished;
+      expect(status).toBe(exitStatus.ok);
+      const told = text
+        .trim()
+        .split('\n')
+        .map((line) => JSON.parse(line) as { event: string; account: string });
+      expect(told.map(({ event }) => event).toSorted()).toEqual(['expires-soon', 'needs-authorization']);
+      expect(told.every(({ account }) => account === 'a@b.example')).toBe(true);
+      const state = await readFile(join(directory, 'state', 'state.json'), 'utf8');
+      expect(JSON.parse(state)).toMatchObject({
+        accounts: { 'a@b.example': { trouble: 'needs-authorization' } },
+      });
+      expect(text + state).not.toContain('hidden');
+    } finally {
+      await endpoint.close();
+    }
   });
 });
