@@ -44,6 +44,8 @@ export type Grant =
       readonly keyFile: string;
       readonly subject: string;
       readonly scope: string;
+      /** The endpoint that the configuration names; otherwise it is the key file's. */
+      readonly endpoint: URL | undefined;
     }
   /** Another program has the token: a line for the shell, or program and arguments. */
   | { readonly kind: 'command'; readonly command: string | readonly string[] };

@@ -35,7 +35,7 @@ const saslXoauth2Endpoint = 'https://accounts.google.com/o/oauth2/token';
 
 export function resolveConnection(known: Known): Omit<Account, 'name' | 'tokenFile' | 'senders'> {
   const { config, overrides, settings } = known;
-  const { provider: chosen, endpoint, issuer } = chooseProvider(known);
+  const { provider: chosen, endpoint, configured, issuer } = chooseProvider(known);
   const provider = applySettings(chosen, settings);
   const general = clientSettingsOf(config, chosen.name);
   // sasl-xoauth2 knows of no bond between a file's client_id and the configuration's secret, so there is none.
@@ -47,6 +47,7 @@ export function resolveConnection(known: Known): Omit<Account, 'name' | 'tokenFi
     {
       provider,
       tokenEndpoint: endpoint,
+      endpointConfigured: configured,
       user: known.user,
       hasSecret: merged.clientSecret?.isEmpty === false || wanted === 'keyring',
       scope: settings?.scope ?? entry?.scope,
@@ -86,7 +87,13 @@ export function resolveConnection(known: Known): Omit<Account, 'name' | 'tokenFi
  * By name, else by the token endpoint. The top level's endpoint serves a provider chosen by name only when it
  * belongs to that service (another tenant, say): one written for Gmail has no token for Outlook.
  */
-function chooseProvider(known: Known): { provider: Provider; endpoint: URL; issuer?: URL } {
+function chooseProvider(known: Known): {
+  provider: Provider;
+  endpoint: URL;
+  /** Whether anything but the preset names the endpoint. */
+  configured: boolean;
+  issuer?: URL;
+} {
   const { config, overrides, settings } = known;
   const own = readEndpoint(known, overrides.tokenEndpoint ?? settings?.tokenEndpoint);
   const general = readEndpoint(known, config.tokenEndpoint);
@@ -96,16 +103,18 @@ function chooseProvider(known: Known): { provider: Provider; endpoint: URL; issu
   if (named === undefined) {
     const found = own ?? general ?? new URL(saslXoauth2Endpoint);
     const provider = providerAt(config, found);
-    return { provider, endpoint: own ?? entryEndpoint(provider) ?? found };
+    const configured = own ?? entryEndpoint(provider) ?? general;
+    return { provider, endpoint: configured ?? found, configured: configured !== undefined };
   }
   const provider = resolveProvider(config, named);
   const issuer = readEndpoint(known, settings?.issuer ?? provider.issuer);
   const usual = readEndpoint(known, provider.tokenEndpoint);
   const fits =
     general && issuer === undefined && (usual === undefined || isSameService(provider, usual, general));
-  const endpoint = own ?? entryEndpoint(provider) ?? (fits ? general : usual);
-  if (endpoint !== undefined) return { provider, endpoint };
-  if (issuer !== undefined) return { provider, endpoint: issuer, issuer };
+  const configured = own ?? entryEndpoint(provider) ?? (fits ? general : undefined);
+  const endpoint = configured ?? usual;
+  if (endpoint !== undefined) return { provider, endpoint, configured: configured !== undefined };
+  if (issuer !== undefined) return { provider, endpoint: issuer, configured: true, issuer };
   const hint = `add "token_endpoint" to provider "${provider.name}" in ${configFile(config)}`;
   throw incomplete(known, 'token_endpoint', 'has no token endpoint', hint);
 }

@@ -12,6 +12,8 @@ export type Complaint = (key: string, what: string, remedy: string) => Error;
 export interface GrantContext {
   readonly provider: Provider;
   readonly tokenEndpoint: URL;
+  /** Whether token file or configuration name it, and not only the preset. */
+  readonly endpointConfigured: boolean;
   readonly user: string | undefined;
   readonly hasSecret: boolean;
   /** The scope that the account's entry or its provider's asks for, when one does. */
@@ -73,7 +75,7 @@ function clientCredentials(
 
 function serviceAccount(
   { serviceAccountFile: keyFile }: GrantSettings,
-  { provider, scope, user }: GrantContext,
+  { endpointConfigured, provider, scope, tokenEndpoint, user }: GrantContext,
   complain: Complaint,
 ): Grant {
   if (keyFile === undefined)
@@ -85,5 +87,6 @@ function serviceAccount(
   if (user === undefined) throw complain('user', 'has no mailbox to speak for', 'set "user" to its address');
   const asked = scope ?? provider.scope;
   if (asked === undefined) throw complain('scope', 'has no scope', 'set "scope"');
-  return { kind: 'service-account', keyFile, subject: user, scope: asked };
+  const endpoint = endpointConfigured ? tokenEndpoint : undefined;
+  return { kind: 'service-account', keyFile, subject: user, scope: asked, endpoint };
 }

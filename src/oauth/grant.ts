@@ -1,5 +1,5 @@
-/** A token where nobody has to sign in: which request each grant makes. */
-import type { OAuthClient, UnattendedGrant } from '../accounts/account.js';
+/** A token where nobody has to sign in: which request each grant makes, and whether its files can be used. */
+import type { Grant, OAuthClient, UnattendedGrant } from '../accounts/account.js';
 import { systemClock } from '../core/clock.js';
 import { AppError } from '../core/errors.js';
 import { readClientCertificate } from './certificate.js';
@@ -7,7 +7,7 @@ import { classify } from './classify.js';
 import { requestClientCredentials, requestJwtBearer } from './client.js';
 import type { HttpOptions } from './http.js';
 import type { RefreshOutcome } from './outcome.js';
-import { signServiceAssertion } from './service-account.js';
+import { readServiceAccount, signServiceAssertion } from './service-account.js';
 import { runTokenCommand } from './token-command.js';
 
 /** Never rejects for what files, programs, network or server do: a file that cannot be used is `misconfigured`. */
@@ -25,8 +25,10 @@ export async function requestGrant(
         return await requestClientCredentials(client, scope, certificate, options);
       }
       case 'service-account': {
-        const assertion = await signServiceAssertion(grant, client.tokenEndpoint, clock.now());
-        return await requestJwtBearer(client, assertion, options);
+        const account = await readServiceAccount(grant.keyFile);
+        const tokenEndpoint = grant.endpoint ?? account.tokenEndpoint ?? client.tokenEndpoint;
+        const assertion = await signServiceAssertion(account, grant, tokenEndpoint, clock.now());
+        return await requestJwtBearer({ ...client, tokenEndpoint }, assertion, options);
       }
       case 'command':
         return await runTokenCommand(grant.command, clock, [client.clientSecret]);
@@ -35,4 +37,14 @@ export async function requestGrant(
     if (!(error instanceof AppError)) throw error;
     return classify({ kind: 'unusable', problem: error }, { now: clock.now(), secrets: [] });
   }
+}
+
+/**
+ * Opens the files that the grant needs, and throws AppError config-invalid that names the one that cannot be used.
+ * @param now milliseconds since the epoch
+ */
+export async function examineFiles(grant: Grant, now: number): Promise<void> {
+  if (grant.kind === 'service-account') await readServiceAccount(grant.keyFile);
+  if (grant.kind === 'client-credentials' && grant.certificate !== undefined)
+    await readClientCertificate(grant.certificate, now);
 }

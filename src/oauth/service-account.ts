@@ -4,52 +4,43 @@
  * Source: developers.google.com/identity/protocols/oauth2/service-account (HTTP/REST).
  */
 import { readFile } from 'node:fs/promises';
-import { importPKCS8, SignJWT } from 'jose';
+import { type CryptoKey, importPKCS8, SignJWT } from 'jose';
 import type { Grant } from '../accounts/account.js';
+import { parseEndpoint } from '../config/values.js';
 import { AppError, describeCause } from '../core/errors.js';
 import { Secret } from '../core/secret.js';
 
 /** Google takes an hour at most; this one is used at once. Seconds. */
 const lifetimeSeconds = 300;
 
-interface KeyFile {
-  readonly client_email: string;
-  readonly private_key: string;
-  readonly private_key_id: string | undefined;
-  readonly token_uri: string | undefined;
+export interface ServiceAccount {
+  readonly email: string;
+  readonly key: CryptoKey;
+  readonly keyId: string | undefined;
+  /** Its `token_uri`: who it is made for, and who is asked, unless the configuration names another. */
+  readonly tokenEndpoint: URL | undefined;
 }
 
-/**
- * Throws AppError config-invalid for a key file that cannot be used.
- * @param now milliseconds since the epoch
- */
+/** @param now milliseconds since the epoch */
 export async function signServiceAssertion(
-  { keyFile, scope, subject }: Grant & { kind: 'service-account' },
-  tokenEndpoint: URL,
+  { email, key, keyId }: ServiceAccount,
+  { scope, subject }: Pick<Grant & { kind: 'service-account' }, 'scope' | 'subject'>,
+  audience: URL,
   now: number,
 ): Promise<Secret> {
-  const { client_email, private_key, private_key_id, token_uri } = await readKeyFile(keyFile);
   const issuedAt = Math.floor(now / 1000);
-  try {
-    const key = await importPKCS8(private_key, 'RS256');
-    const jwt = new SignJWT({ scope })
-      .setProtectedHeader({ alg: 'RS256', typ: 'JWT', ...(private_key_id && { kid: private_key_id }) })
-      .setIssuer(client_email)
-      .setSubject(subject)
-      .setAudience(token_uri ?? tokenEndpoint.href)
-      .setIssuedAt(issuedAt)
-      .setExpirationTime(issuedAt + lifetimeSeconds);
-    return new Secret(await jwt.sign(key));
-  } catch (cause) {
-    throw wrong(
-      `the private_key in ${keyFile} cannot be used`,
-      'create a new JSON key for the service account',
-      cause,
-    );
-  }
+  const jwt = new SignJWT({ scope })
+    .setProtectedHeader({ alg: 'RS256', typ: 'JWT', ...(keyId && { kid: keyId }) })
+    .setIssuer(email)
+    .setSubject(subject)
+    .setAudience(audience.href)
+    .setIssuedAt(issuedAt)
+    .setExpirationTime(issuedAt + lifetimeSeconds);
+  return new Secret(await jwt.sign(key));
 }
 
-async function readKeyFile(file: string): Promise<KeyFile> {
+/** Throws AppError config-invalid for a key file that cannot be used. */
+export async function readServiceAccount(file: string): Promise<ServiceAccount> {
   let json: Record<string, unknown>;
   try {
     json = JSON.parse(await readFile(file, 'utf8')) as Record<string, unknown>;
@@ -59,18 +50,26 @@ async function readKeyFile(file: string): Promise<KeyFile> {
     throw wrong(`cannot read the service account's key ${file}: ${why}`, `ls -l ${file}`);
   }
   const field = (name: string) => (typeof json?.[name] === 'string' ? json[name] : undefined);
-  const [client_email, private_key] = [field('client_email'), field('private_key')];
-  if (client_email === undefined || private_key === undefined)
+  const [email, pem, uri] = [field('client_email'), field('private_key'), field('token_uri')];
+  if (email === undefined || pem === undefined)
     throw wrong(
       `${file} is no key of a service account`,
       'it must be the JSON file that Google hands out: "type": "service_account"',
     );
-  return {
-    client_email,
-    private_key,
-    private_key_id: field('private_key_id'),
-    token_uri: field('token_uri'),
-  };
+  const endpoint = uri === undefined ? { value: undefined } : parseEndpoint(uri);
+  if ('problem' in endpoint)
+    throw wrong(`the token_uri in ${file} is no endpoint: ${endpoint.problem}`, 'download the key once more');
+  let key: CryptoKey;
+  try {
+    key = await importPKCS8(pem, 'RS256');
+  } catch (cause) {
+    throw wrong(
+      `the private_key in ${file} cannot be used`,
+      'create a new JSON key for the service account',
+      cause,
+    );
+  }
+  return { email, key, keyId: field('private_key_id'), tokenEndpoint: endpoint.value };
 }
 
 function wrong(message: string, hint: string, cause?: unknown): AppError {

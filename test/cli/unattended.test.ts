@@ -1,8 +1,14 @@
 /** Accounts that nobody signs in for, from the command line: with the configuration alone, and no token file yet. */
-import { readFile, stat } from 'node:fs/promises';
+import { createPrivateKey, generateKeyPairSync } from 'node:crypto';
+import { readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { exitStatus } from '../../src/core/errors.js';
+import {
+  type Certificate,
+  type CertificateAuthority,
+  createCertificateAuthority,
+} from '../support/certificates.js';
 import { openTokenDirectory, type TokenDirectory } from './token-directory.js';
 
 const user = 'app@corp.example';
@@ -44,7 +50,7 @@ describe('an account with client credentials', () => {
     expect((await place.run('token', user)).stdout).toBe('A1\n');
     expect(await place.run('status')).toMatchObject({ status: exitStatus.ok, stderr: '' });
     expect((await place.run('refresh')).stdout).toMatch(/refreshed/);
-    expect(await place.run('test-config')).toMatchObject({ status: exitStatus.ok });
+    expect(await place.run('test-config')).toMatchObject({ status: exitStatus.ok, stderr: '' });
   });
 
   test('says what to mend when the secret is refused, and offers no sign-in', async () => {
@@ -68,6 +74,68 @@ describe('an account with client credentials', () => {
     daemon.signal('SIGTERM');
     await daemon.finished;
     expect(JSON.parse(await readFile(join(place.path, 'app'), 'utf8'))).toMatchObject({ access_token: 'A1' });
+  });
+});
+
+describe('test-config opens the files of', () => {
+  let authority: CertificateAuthority;
+  let good: Certificate;
+  beforeEach(async () => {
+    authority = await createCertificateAuthority(join(place.path, '..', 'certificates'));
+    good = await authority.issue('app');
+  });
+
+  async function verdict(entry: object): Promise<string> {
+    await configure(entry);
+    const { status, stderr, stdout } = await place.run('test-config');
+    expect(stdout).toBe(`Config check ${status === 0 ? 'passed' : 'failed'}.\n`);
+    return stderr;
+  }
+  const certified = (certificate: string, key: string) =>
+    verdict({ grant: 'client_credentials', certificate_file: certificate, key_file: key });
+
+  test('a certificate, and names the one that cannot be used', async () => {
+    expect(await certified(good.certificateFile, good.keyFile)).toBe('');
+    const other = await authority.issue('other');
+    expect(await certified(good.certificateFile, other.keyFile)).toMatch(
+      /account app@corp\.example: \S*other\.key is not the key of \S*app\.pem\nhint: /,
+    );
+    const old = await authority.issue('old', { validTo: new Date(Date.now() - 1000) });
+    expect(await certified(old.certificateFile, old.keyFile)).toMatch(
+      /certificate \S*old\.pem expired on .*\nhint: make a new one/,
+    );
+    expect(await certified(join(place.path, 'none.pem'), good.keyFile)).toMatch(/cannot read \S*none\.pem/);
+  });
+
+  test('a key with a passphrase, which must be the right one', async () => {
+    const keyFile = join(place.path, '..', 'encrypted.key');
+    const pem = createPrivateKey(good.key).export({
+      ...{ type: 'pkcs8', format: 'pem', cipher: 'aes-256-cbc', passphrase: 'open sesame' },
+    });
+    await writeFile(keyFile, pem, { mode: 0o600 });
+    const files = { certificate_file: good.certificateFile, key_file: keyFile };
+    const by = (key_passphrase?: string) =>
+      verdict({ grant: 'client_credentials', ...files, key_passphrase });
+    expect(await by('open sesame')).toBe('');
+    for (const wrong of ['wrong', undefined])
+      expect(await by(wrong)).toMatch(
+        /encrypted\.key is no PEM key.* passphrase\nhint: check key_passphrase/,
+      );
+  });
+
+  test('a service account', async () => {
+    const file = join(place.path, '..', 'service-account.json');
+    const of = () => verdict({ grant: 'service_account', scope: 's', service_account_file: file });
+    expect(await of()).toMatch(
+      /account app@corp\.example: cannot read the service account's key \S*\.json: ENOENT/,
+    );
+    const private_key = generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey.export({
+      ...{ type: 'pkcs8', format: 'pem' },
+    });
+    await writeFile(file, JSON.stringify({ client_email: 'robot@corp.example', private_key }), {
+      mode: 0o600,
+    });
+    expect(await of()).toBe('');
   });
 });
 

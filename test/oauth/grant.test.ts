@@ -209,18 +209,27 @@ describe('a service account', () => {
       }),
     );
 
-  const ask = (subject = 'me@corp.example') =>
-    requestGrant(oauthClient(tokenEndpoint, { clientId: '' }), {
+  const ask = (subject = 'me@corp.example', endpoint?: URL, preset = tokenEndpoint) =>
+    requestGrant(oauthClient(preset, { clientId: '' }), {
       kind: 'service-account',
       keyFile,
       subject,
       scope: 'https://mail.google.com/',
+      endpoint,
     });
 
   it('speaks for a mailbox without a client id', async () => {
     const outcome = await ask();
     expect(outcome).toMatchObject({ kind: 'refreshed', expiresInSeconds: 3599 });
     expect(outcome.kind === 'refreshed' && outcome.accessToken.reveal()).toBe('ya29.token');
+  });
+
+  it('asks the endpoint of its key, for which its assertion is, unless the configuration names another', async () => {
+    const nowhere = new URL('http://127.0.0.1:1/token');
+    expect(await ask(undefined, undefined, nowhere)).toMatchObject({ kind: 'refreshed' });
+    await writeKey({ token_uri: nowhere.href });
+    expect(await ask()).toMatchObject({ kind: 'transient' });
+    expect(await ask(undefined, tokenEndpoint)).toMatchObject({ kind: 'refreshed' });
   });
 
   it('that may not speak for it is told so', async () => {
@@ -236,6 +245,10 @@ describe('a service account', () => {
       ['{ "private_key": "-----BEGIN SECRET', /it is not JSON$/],
       ['{ "type": "authorized_user" }', /is no key of a service account/],
       [JSON.stringify({ client_email: 'a', private_key: 'SECRET' }), /private_key in .* cannot be used/],
+      [
+        JSON.stringify({ client_email: 'a', private_key: 'SECRET', token_uri: 'http://example.org/' }),
+        /token_uri in .* is no endpoint: plain http/,
+      ],
     ] as const) {
       keyFile = join(directory.path, `${randomUUID()}.json`);
       if (text !== undefined) await writeFile(keyFile, text);

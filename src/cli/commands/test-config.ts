@@ -1,17 +1,19 @@
 /**
  * `test-config`: whether the configuration can be read, and whether every account that it and the token
  * directories name has all its settings and senders of its own. A token file that is missing or damaged is a
- * warning: its account needs a sign-in, not another configuration; so is a secret that strangers may read. Asks no
- * server.
+ * warning: its account needs a sign-in, not another configuration; so is a secret that strangers may read.
+ * Certificates and keys are opened. Asks no server.
  */
-import { canSubmit, isBroken, problemOf } from '../../accounts/account.js';
+import { type AnyAccount, canSubmit, isBroken, problemOf } from '../../accounts/account.js';
 import { buildRoutes, describeConflict, describeMissingDefault } from '../../accounts/routing.js';
 import { defaultTokenDirectories } from '../../config/paths.js';
-import type { AppError } from '../../core/errors.js';
+import { AppError, toAppError } from '../../core/errors.js';
+import { examineFiles } from '../../oauth/grant.js';
 import { type Found, takeCensus } from '../../refresh/census.js';
 import { lacksRefreshToken, noRefreshToken } from '../../refresh/failure.js';
 import { findExposures, secretFiles } from '../../tokens/exposure.js';
-import { type Context, openContext } from '../context.js';
+import type { StoredToken } from '../../tokens/token.js';
+import { accountOf, type Context, openContext } from '../context.js';
 import type { Ui } from '../ui.js';
 import { describe, type Facts, failed, passed } from '../verdict.js';
 
@@ -50,7 +52,8 @@ interface Findings {
   readonly warnings: readonly Pick<AppError, 'message' | 'hint'>[];
 }
 
-async function examine({ config, logins, warnings: unknown, ...means }: Context): Promise<Findings> {
+async function examine(context: Context): Promise<Findings> {
+  const { config, logins, warnings: unknown, ...means } = context;
   const warnings: Findings['warnings'][number][] = unknown.map((message) => ({ message, hint: undefined }));
   const errors: AppError[] = [];
   const tokenDirectories = config.tokenDirs ?? defaultTokenDirectories;
@@ -59,16 +62,21 @@ async function examine({ config, logins, warnings: unknown, ...means }: Context)
     // Of the default directories, one or both may be missing.
     (problem) => config.tokenDirs !== undefined && warnings.push(problem),
   );
-  for (const found of census.found) {
+  const accounts: Facts[] = [];
+  const all = census.found.map((found) => asServeSees(found, context));
+  for (const found of all) {
+    const unusable = await unusableFile(found, means.clock.now());
+    if (unusable !== undefined) errors.push(unusable);
     const problem = troubleOf(found);
     if (problem !== undefined) (isOfConfiguration(found, problem) ? errors : warnings).push(problem);
+    accounts.push(accountFacts(found, unusable ?? problem));
   }
   const files = secretFiles(
     config,
     census.found.map(({ path }) => path),
   );
   for (const { message, remedy } of await findExposures(files)) warnings.push({ message, hint: remedy });
-  const known = census.found.map(({ account }) => account);
+  const known = all.map(({ account }) => account);
   const { conflicts, missingDefault } = buildRoutes(known, config.defaultAccount);
   errors.push(...conflicts.map(describeConflict));
   if (missingDefault !== undefined) errors.push(describeMissingDefault(missingDefault, known));
@@ -77,24 +85,50 @@ async function examine({ config, logins, warnings: unknown, ...means }: Context)
       message: `there is no token file in ${tokenDirectories.join(' or ')}`,
       hint: `mailbearer get-token PROVIDER ${tokenDirectories[0]}/ADDRESS`,
     });
-  return { accounts: census.found.map(accountFacts), errors, warnings };
+  return { accounts, errors, warnings };
 }
 
-function troubleOf(found: Found): AppError | undefined {
-  const lacksToken = 'stored' in found && lacksRefreshToken(found.account, found.stored);
-  return problemOf(found.account) ?? (lacksToken ? noRefreshToken(found.account) : undefined);
+interface Seen {
+  readonly account: AnyAccount;
+  readonly stored: StoredToken | undefined;
+}
+
+/** It makes the token file that is missing where nobody has to sign in; here nothing is written. */
+function asServeSees(found: Found, context: Context): Seen {
+  if ('stored' in found) return found;
+  if (found.account.problem.code === 'token-missing') {
+    const account = accountOf(context, found.path, {});
+    if (!isBroken(account) && account.grant.kind !== 'refresh-token') return { account, stored: undefined };
+  }
+  return { account: found.account, stored: undefined };
+}
+
+/** Of an account that signs in by a certificate or a service account's key. */
+async function unusableFile({ account }: Seen, now: number): Promise<AppError | undefined> {
+  if (isBroken(account)) return undefined;
+  try {
+    await examineFiles(account.grant, now);
+    return undefined;
+  } catch (error) {
+    const { code, hint, message } = toAppError(error);
+    return new AppError(code, `account ${account.name}: ${message}`, { hint });
+  }
+}
+
+function troubleOf({ account, stored }: Seen): AppError | undefined {
+  const problem = problemOf(account);
+  if (problem !== undefined || isBroken(account) || stored === undefined) return problem;
+  return lacksRefreshToken(account, stored) ? noRefreshToken(account) : undefined;
 }
 
 /** An account without a login name or a server is none: its token may be kept fresh for another program. */
-function isOfConfiguration(found: Found, { code }: AppError): boolean {
-  if ('stored' in found) return false;
+function isOfConfiguration({ account }: Seen, { code }: AppError): boolean {
+  if (!isBroken(account)) return false;
   return code === 'account-incomplete' || code === 'config-invalid' || code === 'internal';
 }
 
-function accountFacts(found: Found): Facts {
-  const { account } = found;
+function accountFacts({ account }: Seen, problem: AppError | undefined): Facts {
   const { name, senders, tokenFile } = account;
-  const problem = troubleOf(found);
   return {
     name,
     token_file: tokenFile,
