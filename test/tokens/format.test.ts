@@ -149,7 +149,9 @@ describe('writing', () => {
 
   test('property: what is written is read back, and all else is as it was', () => {
     const names = fc.string().filter((name) => !/^(__proto__|\d+)$/.test(name));
-    const unknown = fc.dictionary(names, fc.jsonValue(), { noNullPrototype: true });
+    // Nor deeper down: the lenient parser takes no key of that name.
+    const values = fc.jsonValue().filter((value) => !JSON.stringify(value).includes('__proto__'));
+    const unknown = fc.dictionary(names, values, { noNullPrototype: true });
     fc.assert(
       fc.property(
         unknown,
