@@ -90,7 +90,7 @@ export function resolveConnection(known: Known): Omit<Account, 'name' | 'tokenFi
 function chooseProvider(known: Known): {
   provider: Provider;
   endpoint: URL;
-  /** Whether anything but the preset names the endpoint. */
+  /** Whether anything but the preset names the endpoint; an issuer does not. */
   configured: boolean;
   issuer?: URL;
 } {
@@ -114,7 +114,7 @@ function chooseProvider(known: Known): {
   const configured = own ?? entryEndpoint(provider) ?? (fits ? general : undefined);
   const endpoint = configured ?? usual;
   if (endpoint !== undefined) return { provider, endpoint, configured: configured !== undefined };
-  if (issuer !== undefined) return { provider, endpoint: issuer, configured: true, issuer };
+  if (issuer !== undefined) return { provider, endpoint: issuer, configured: false, issuer };
   const hint = `add "token_endpoint" to provider "${provider.name}" in ${configFile(config)}`;
   throw incomplete(known, 'token_endpoint', 'has no token endpoint', hint);
 }
