@@ -59,7 +59,12 @@ const doors: Readonly<Record<string, readonly string[]>> = {
   'openid-client': ['oauth/client.ts', 'oauth/discovery.ts'],
   'pino-pretty': ['daemon/log.ts'],
   undici: ['oauth/http.ts'],
-  zod: ['config/schema-values.ts', 'config/schema.ts'],
+  zod: [
+    'config/listener-auth-schema.ts',
+    'config/listener-schema.ts',
+    'config/schema-values.ts',
+    'config/schema.ts',
+  ],
 };
 
 /** Folders that are pure: bytes, data and decisions. */

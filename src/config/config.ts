@@ -6,6 +6,7 @@ import type { LogLevel } from '../core/logger.js';
 import type { Secret } from '../core/secret.js';
 import type { MechanismName, Pace, SmtpHost } from '../providers/provider.js';
 import type { RelayLimits } from './limits.js';
+import type { ListenerSettings } from './listener.js';
 
 /** What the top level, a provider entry, an account and (in part) a token file can all say. */
 export interface ClientSettings {
@@ -91,8 +92,8 @@ export interface Config extends ClientSettings {
 }
 
 export interface RelaySettings {
-  /** Undefined: 127.0.0.1:2525, and [::1]:2525 where there is IPv6. Loopback only. */
-  readonly listen: readonly ListenAddress[] | undefined;
+  /** Undefined: 127.0.0.1:2525, and [::1]:2525 where there is IPv6. */
+  readonly listen: readonly ListenerSettings[] | undefined;
   /** Whether a sender without an account is deferred (450) or refused (550). */
   readonly unknownSender: 'defer' | 'reject';
   /** Whether bare CR or LF only loses its power to end a message, or is refused altogether. */

@@ -18,6 +18,11 @@ export function scalar(error: string) {
 }
 export const text = scalar('expected a string').transform((value) => String(value));
 
+export const count = z
+  .int({ error: 'expected a whole number above 0' })
+  .min(1, 'expected a whole number above 0');
+export const flag = z.boolean({ error: 'expected true or false' });
+
 /** A value that one of values.ts's rules reads further. */
 export function read<In, Raw, T>(from: z.ZodType<In, Raw>, parse: (value: In) => Parsed<T>) {
   return from.transform((value, context): T => {

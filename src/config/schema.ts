@@ -4,21 +4,23 @@
  * claimed twice, is parse.ts's. Unknown keys are told apart from errors: a typo must be named, not fatal.
  */
 import { z } from 'zod';
-import { formatDuration } from '../core/duration.js';
 import { Secret } from '../core/secret.js';
-import { defaultLimits } from './limits.js';
+import { limitsShape } from './limits-schema.js';
+import { listenerAuthShape } from './listener-auth-schema.js';
+import { listeners, listenerShape } from './listener-schema.js';
 import {
   command,
+  count,
   credential,
   endpoint,
-  path,
-  proxy,
-  switchable,
   oneOf,
   oneOrMore,
+  path,
+  proxy,
   read,
   scalar,
   section,
+  switchable,
   text,
 } from './schema-values.js';
 import {
@@ -26,10 +28,8 @@ import {
   isLoopbackHost,
   parseAbsolutePath,
   parseDate,
-  parseListenAddress,
   parseRefreshWindow,
   parseSender,
-  parseTimeout,
 } from './values.js';
 
 const clientShape = {
@@ -69,8 +69,6 @@ const clientShape = {
     .optional()
     .describe('Directory of PEM files, in place of ca_bundle_file; only one of the two may be set.'),
 };
-
-const count = z.int({ error: 'expected a whole number above 0' }).min(1, 'expected a whole number above 0');
 
 const portExpected = 'expected a port number from 1 to 65535';
 const smtpShape = {
@@ -178,39 +176,12 @@ const accountShape = {
     .describe("Absolute path of the token file, when it is not in `token_dir` under the account's name."),
 };
 
-const timeout = (seconds: number) =>
-  read(scalar(durationExpected), parseTimeout).prefault(formatDuration(seconds));
-
-const limitsShape = {
-  connections: count.default(defaultLimits.connections).describe('Connections at once.'),
-  connections_per_address: count
-    .default(defaultLimits.connectionsPerAddress)
-    .describe('Connections at once from one address.'),
-  messages_per_session: count
-    .default(defaultLimits.messagesPerSession)
-    .describe('Messages, or attempts at one, on one connection.'),
-  recipients_per_message: count
-    .default(defaultLimits.recipientsPerMessage)
-    .describe('Recipients of one message, refused ones too.'),
-  message_size: count
-    .optional()
-    .describe("Octets of one message. By default the upstream server's own limit alone counts."),
-  errors_per_session: count
-    .default(defaultLimits.errorsPerSession)
-    .describe('Commands on one connection that are unknown, malformed or out of order.'),
-  greeting_timeout: timeout(defaultLimits.greetingSeconds).describe('From the connection to EHLO.'),
-  command_timeout: timeout(defaultLimits.commandSeconds).describe('Silence where a command is due.'),
-  data_timeout: timeout(defaultLimits.dataSeconds).describe('Silence in the middle of a message.'),
-  transaction_timeout: timeout(defaultLimits.transactionSeconds).describe(
-    'From MAIL to the end of the message, however busy the client is.',
-  ),
-};
-
 const relayShape = {
-  listen: oneOrMore(parseListenAddress)
+  listen: listeners
     .optional()
     .describe(
-      'Where to take mail: "host:port" or a list. By default 127.0.0.1:2525 and [::1]:2525; [] for nowhere.',
+      'Where to take mail: "host:port", an object that says more of a port, or a list. By default 127.0.0.1:2525' +
+        ' and [::1]:2525; [] for nowhere.',
     ),
   unknown_sender: oneOf('defer', 'reject')
     .default('defer')
@@ -303,23 +274,47 @@ export interface Checked {
 export function checkShape(json: unknown): Checked {
   const unknown: { path: Path; key: string; known: string[] }[] = [];
   const kept = structuredClone(json);
-  for (const issue of configSchema.safeParse(json).error?.issues ?? []) {
+  for (const issue of issuesOf(json).issues) {
     if (issue.code !== 'unrecognized_keys') continue;
     for (const key of issue.keys) {
       unknown.push({ path: issue.path, key, known: Object.keys(shapeAt(issue.path)) });
       delete objectAt(kept, issue.path)[key];
     }
   }
-  const { data, error } = configSchema.safeParse(kept);
-  const problems = (error?.issues ?? []).map(({ path, message }) => ({ path, problem: message }));
-  return { value: data, problems, unknown };
+  const { data, issues } = issuesOf(kept);
+  return { value: data, problems: issues.map(({ path, message }) => ({ path, problem: message })), unknown };
+}
+
+type Issue = z.core.$ZodIssue;
+
+function issuesOf(json: unknown): { data: RawConfig | undefined; issues: readonly Issue[] } {
+  const { data, error } = configSchema.safeParse(json);
+  return { data, issues: (error?.issues ?? []).flatMap(chosen) };
+}
+
+/** Where a value may be of several kinds: what is wrong with it as the kind that it is. */
+function chosen(issue: Issue): readonly Issue[] {
+  if (issue.code !== 'invalid_union') return [issue];
+  const [meant, ...others] = issue.errors.filter((issues) => !issues.some(isOfAnotherKind));
+  if (meant === undefined || others.length > 0) return [issue];
+  return meant.flatMap(chosen).map((inner) => ({ ...inner, path: [...issue.path, ...inner.path] }));
+}
+
+function isOfAnotherKind(issue: Issue): boolean {
+  if (issue.path.length > 0) return false;
+  if (issue.code !== 'invalid_union') return issue.code === 'invalid_type';
+  return issue.errors.every((issues) => issues.some(isOfAnotherKind));
 }
 
 function shapeAt(path: Path): object {
-  if (path.length === 3) return smtpShape;
-  if (path[0] === 'relay') return path.length === 2 ? limitsShape : relayShape;
-  if (path[0] === 'providers') return providerShape;
-  return path[0] === 'accounts' ? accountShape : rootShape;
+  const [section, ...keys] = path.filter((step) => typeof step === 'string');
+  if (section === 'relay') {
+    if (keys[0] === 'listen') return keys.length === 1 ? listenerShape : listenerAuthShape;
+    return keys[0] === 'limits' ? limitsShape : relayShape;
+  }
+  if (keys.length === 2) return smtpShape;
+  if (section === 'providers') return providerShape;
+  return section === 'accounts' ? accountShape : rootShape;
 }
 
 function objectAt(json: unknown, path: Path): Record<PropertyKey, unknown> {

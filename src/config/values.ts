@@ -107,18 +107,12 @@ export function parseAbsolutePath(text: string): Parsed<string> {
   return isAbsolute(text) ? { value: text } : { problem: 'expected an absolute path' };
 }
 
-/** `127.0.0.1:2525`, `[::1]:2525`, `localhost:2525`; port 0 lets the system choose. */
+/** `127.0.0.1:2525`, `[::]:587`, `localhost:2525`; port 0 lets the system choose. */
 export function parseListenAddress(text: string): Parsed<ListenAddress> {
   const match = /^(?:\[([^\]]+)\]|([^:[\]\s]+)):(\d{1,5})$/.exec(text.trim());
   const host = match?.[1] ?? match?.[2];
   const port = Number(match?.[3]);
   if (host === undefined || port > 65_535)
     return { problem: 'expected "host:port" such as "127.0.0.1:2525" or "[::1]:2525"' };
-  if (!isLoopbackHost(host))
-    return {
-      problem:
-        'only addresses of this machine are served in this version, such as 127.0.0.1 and [::1];' +
-        ' others will need TLS and AUTH, which come later',
-    };
   return { value: { host, port } };
 }

@@ -1,11 +1,12 @@
 /**
- * The relay's ports: loopback only, a session for each connection that the limits allow. `close` stops accepting, lets messages in
+ * The relay's ports: a session for each connection that the limits allow. `close` stops accepting, lets messages in
  * flight finish, and cuts what is left after a while.
  */
 import { randomBytes } from 'node:crypto';
 import { createServer, type Server } from 'node:net';
 import { AppError, describeCause, systemErrorCode } from '../core/errors.js';
 import type { ListenAddress } from '../config/config.js';
+import { type ListenerSettings, plainListener } from '../config/listener.js';
 import { ConnectionGate, turnAway } from './connection-gate.js';
 import { FloodLog } from './flood-log.js';
 import { logLimit } from './limits.js';
@@ -37,7 +38,9 @@ export async function startRelay(options: RelayOptions): Promise<Relay> {
   const sessions = new Set<ClientSession>();
   const servers: Server[] = [];
   let onEmpty: (() => void) | undefined;
-  const open = async (address: ListenAddress) => {
+  const open = async (address: ListenerSettings) => {
+    if (address.tls !== 'none' || address.clients || address.accounts || address.auth)
+      throw new AppError('listen-failed', 'ports with TLS, AUTH or a choice of clients are not served yet');
     const server = createServer({ noDelay: true, allowHalfOpen: true, pauseOnConnect: true }, (socket) => {
       const peer = socket.remoteAddress ?? '';
       const refusal = gate.enter(peer);
@@ -62,8 +65,8 @@ export async function startRelay(options: RelayOptions): Promise<Relay> {
   };
   try {
     if (context.settings.listen === undefined) {
-      await open({ host: '127.0.0.1', port: defaultPort });
-      await open({ host: '::1', port: defaultPort }).catch(ignoreMissingIPv6);
+      await open(plainListener({ host: '127.0.0.1', port: defaultPort }));
+      await open(plainListener({ host: '::1', port: defaultPort })).catch(ignoreMissingIPv6);
     } else {
       for (const address of context.settings.listen) await open(address);
     }

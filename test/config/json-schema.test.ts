@@ -36,6 +36,23 @@ describe('the schema for editors', () => {
     [{ providers: { own: { client_secret: { env: 'SECRET' }, smtp: { host: 'mx.example', port: 465 } } } }],
     [{ log_full_trace_on_failure: true, always_log_to_syslog: 'no', refresh_window: 600 }],
     [{ relay: { listen: ['127.0.0.1:25', '[::1]:25'], limits: { connections: 5, data_timeout: '5m' } } }],
+    [
+      {
+        relay: {
+          listen: [
+            '127.0.0.1:2525',
+            {
+              address: '0.0.0.0:587',
+              tls: 'starttls',
+              certificate_file: '/etc/mail.pem',
+              clients: ['192.0.2.0/24', '2001:db8::/32'],
+              accounts: 'a@b',
+              auth: { required: true },
+            },
+          ],
+        },
+      },
+    ],
     [{ accounts: { 'a@b': { mechanism: 'XOAUTH2', senders: '@b', grant: 'client_credentials' } } }],
   ])('allows what the program understands: %j', async (json) => {
     expect([validate(json), await isUnderstood(json)]).toEqual([true, true]);

@@ -143,7 +143,7 @@ describe('an error', () => {
   it('lists every problem, each with its path, after the name of the file, with the command that checks again', () => {
     const problem = error({ client_id: {}, relay: { listen: ['127.0.0.1:25', '[::]:25'] } }, '/etc/c.json');
     expect(problem.message).toMatch(
-      /^\/etc\/c\.json: client_id: expected a string; relay\.listen\[1\]: only/,
+      /^\/etc\/c\.json: client_id: expected a string; relay\.listen\[1\]: other machines can reach ::/,
     );
     expect(problem.hint).toContain('mailbearer test-config --config-file /etc/c.json');
   });

@@ -3,6 +3,7 @@ import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { createServer, type Server, type Socket } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { describe, expect, it } from 'vitest';
+import { plainListener } from '../../src/config/listener.js';
 import { greetedClient, testAccount, TestClient } from '../support/relay-under-test.js';
 import { afterwards, closeRelay, oneAccount, relayWith, submit } from './scene.js';
 
@@ -36,10 +37,7 @@ describe('a port of the relay', () => {
     await new Promise<void>((resolve) => free.listen(0, '127.0.0.1', resolve));
     const other = (free.address() as { port: number }).port;
     await new Promise((resolve) => free.close(resolve));
-    const listen = [
-      { host: '127.0.0.1', port: other },
-      { host: '127.0.0.1', port },
-    ];
+    const listen = [other, port].map((port) => plainListener({ host: '127.0.0.1', port }));
     await expect(relayWith([testAccount('a@example.org', 1)], { listen })).rejects.toMatchObject({
       code: 'listen-failed',
       message: expect.stringContaining(`127.0.0.1:${port}`),

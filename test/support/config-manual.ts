@@ -15,6 +15,7 @@ interface Schema {
   readonly enum?: readonly string[];
   readonly properties?: Readonly<Record<string, Schema>>;
   readonly additionalProperties?: Schema;
+  readonly anyOf?: readonly Schema[];
 }
 
 /** A key, and what it means in Markdown. */
@@ -34,6 +35,7 @@ export function configurationKeys(): Map<string, readonly Key[]> {
   const top = keysOf(root);
   const providers = keysOf(top['providers']?.additionalProperties);
   const accounts = keysOf(top['accounts']?.additionalProperties);
+  const listener = keysOf(objectAmong(keysOf(top['relay'])['listen']));
   const group = (keys: Readonly<Record<string, Schema>>) =>
     Object.entries(keys).map(([name, schema]): Key => [name, meaning(schema)]);
   return new Map([
@@ -43,6 +45,8 @@ export function configurationKeys(): Map<string, readonly Key[]> {
     ['smtp', group(keysOf(providers['smtp']))],
     ['account', group(pick(accounts, (name) => !(name in providers)))],
     ['relay', group(keysOf(top['relay']))],
+    ['listener', group(listener)],
+    ['auth', group(keysOf(listener['auth']))],
     ['limits', group(keysOf(keysOf(top['relay'])['limits']))],
   ]);
 }
@@ -77,6 +81,12 @@ function code(text: string): string {
 function keysOf(schema: Schema | undefined): Readonly<Record<string, Schema>> {
   if (schema?.properties === undefined) throw new Error('the schema has no keys where it should');
   return schema.properties;
+}
+
+/** Of a key whose value may be of several kinds. */
+function objectAmong(schema: Schema | undefined): Schema | undefined {
+  if (schema?.anyOf === undefined) return schema?.properties && schema;
+  return schema.anyOf.map(objectAmong).find((found) => found !== undefined);
 }
 
 function pick(

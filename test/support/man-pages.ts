@@ -137,6 +137,8 @@ const groups = {
   account: 'In accounts',
   smtp: 'In smtp, of providers and accounts',
   relay: 'In relay',
+  listener: 'In an entry of listen, of relay',
+  auth: 'In auth, of an entry of listen',
   limits: 'In limits, of relay',
 } as const;
 

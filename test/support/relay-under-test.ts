@@ -7,6 +7,7 @@ import type { BrokenAccount, SubmittingAccount } from '../../src/accounts/accoun
 import type { RelaySettings } from '../../src/config/config.js';
 import { upstreamsOf } from '../../src/accounts/upstreams.js';
 import { defaultLimits } from '../../src/config/limits.js';
+import { plainListener } from '../../src/config/listener.js';
 import { type Clock, systemClock } from '../../src/core/clock.js';
 import type { AppError } from '../../src/core/errors.js';
 import type { LogFields, Logger } from '../../src/core/logger.js';
@@ -92,7 +93,7 @@ export async function startTestRelay(
     hostname: 'relay.example',
     directory: directoryOf(accounts, clock),
     settings: {
-      listen: [{ host: '127.0.0.1', port: 0 }],
+      listen: [plainListener({ host: '127.0.0.1', port: 0 })],
       unknownSender: 'defer',
       bareNewlines: 'defuse',
       limits: defaultLimits,
