@@ -20,7 +20,7 @@ import { doctorTables } from './support/doctor-manual.js';
 import { errorTables } from './support/errors-manual.js';
 import { commandPage, configurationPage } from './support/man-pages.js';
 import { withTables } from './support/manual-tables.js';
-import { anchorsOf, codeOf, fencesOf, linksOf, tableRows } from './support/markdown.js';
+import { anchorsOf, codeOf, fencesOf, linksOf, markedBlock, tableRows } from './support/markdown.js';
 import { providerTables } from './support/providers-manual.js';
 import { runBinary } from './support/run-binary.js';
 
@@ -91,8 +91,7 @@ describe('the documentation', () => {
   });
 
   it('names the three lines of main.cf between its marks', () => {
-    const block = /<!-- main\.cf -->\n+(.*?)\n+<!-- \/main\.cf -->/s.exec(read('README.md'))?.[1] ?? '';
-    expect(fencesOf(block, 'ini').join('').trim().split('\n')).toEqual([
+    expect(markedBlock(read('README.md'), 'main.cf').trim().split('\n')).toEqual([
       'relayhost = [127.0.0.1]:2525',
       'smtp_sasl_auth_enable = no',
       'smtp_tls_policy_maps = inline:{ [127.0.0.1]:2525=none }',

@@ -26,6 +26,15 @@ export function fencesOf(text: string, language: string): string[] {
   return [...text.matchAll(fence)].filter(([, , of]) => of === language).map(([, , , content]) => content!);
 }
 
+/** Content of the fenced block between the comments `<!-- mark -->` and `<!-- /mark -->`. */
+export function markedBlock(text: string, mark: string): string {
+  const between = text.split(`<!-- ${mark} -->`)[1]?.split(`<!-- /${mark} -->`)[0] ?? '';
+  const [, , , content] = [...between.matchAll(fence)][0] ?? [];
+  if (content === undefined)
+    throw new Error(`there is no block between <!-- ${mark} --> and <!-- /${mark} -->`);
+  return content;
+}
+
 /** Contents of the code spans outside fenced blocks. */
 export function codeOf(text: string): string[] {
   return [...text.replaceAll(fence, '').matchAll(/`([^`]+)`/g)].map(([, content]) => content!);

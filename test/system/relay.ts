@@ -28,6 +28,8 @@ export interface Relay {
 export type TokenFile = Readonly<Record<string, string>>;
 
 export interface RelayOptions {
+  /** Where it listens, unless the configuration says otherwise; by default any free port. */
+  readonly port?: number;
   /** The `accounts` of the configuration; by default the service's, with its provider. */
   readonly accounts?: Readonly<Record<string, object>>;
   /** Top-level keys of the configuration. */
@@ -36,7 +38,7 @@ export interface RelayOptions {
 
 /** Writes the configuration: one provider, whose name is `corp` and whose endpoints are the service's. */
 export async function prepareRelay(service: MailService, options: RelayOptions = {}): Promise<Relay> {
-  const port = await freePort();
+  const port = options.port ?? (await freePort());
   const tokenDirectory = join(service.directory, 'tokens');
   const configFile = join(service.directory, 'config.json');
   await mkdir(tokenDirectory, { recursive: true });

@@ -7,6 +7,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmdirSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { packagesMissing } from '../support/debian-machine.js';
 
 /** Debian's packages, and the program of each that the tests start, or ask for something that it has when all is there. */
 const programs = {
@@ -48,6 +49,12 @@ export function programsMissing(...others: readonly Package[]): boolean {
 /** The same for tests that need these programs and no mail server. */
 export function toolsMissing(...needed: readonly Package[]): boolean {
   return mustSkip(lacking(needed));
+}
+
+/** The same for packages that are only unpacked, since they cannot be installed beside Postfix. */
+export function unpackedMissing(...needed: readonly string[]): boolean {
+  const missing = packagesMissing(needed);
+  return mustSkip(missing.length === 0 ? undefined : `run .ci/unpack for ${missing.join(', ')}`);
 }
 
 function mustSkip(lack: string | undefined): boolean {

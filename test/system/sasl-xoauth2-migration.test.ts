@@ -5,6 +5,7 @@
  */
 import { readFile } from 'node:fs/promises';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { markedBlock } from '../support/markdown.js';
 import { changeMainCf, type Postfix } from '../support/postfix.js';
 import { type MailService, startMailService } from './mail-service.js';
 import { asStored, compose, takeApart } from './message.js';
@@ -32,10 +33,7 @@ relayhost = [smtp.gmail.com]:587
 /** The ini block of README.md between the two main.cf marks, with the port of these tests. */
 async function readmeLines(port: number): Promise<string> {
   const readme = await readFile(new URL('../../README.md', import.meta.url), 'utf8');
-  const block = /<!-- main\.cf -->\s*```ini\n(.*?)```\s*<!-- \/main\.cf -->/s.exec(readme)?.[1];
-  if (block === undefined)
-    throw new Error('README.md has no ini block between <!-- main.cf --> and <!-- /main.cf -->');
-  return block.replaceAll(/\b2525\b/g, String(port));
+  return markedBlock(readme, 'main.cf').replaceAll(/\b2525\b/g, String(port));
 }
 
 describe.skipIf(programsMissing())('a machine that had sasl-xoauth2', () => {

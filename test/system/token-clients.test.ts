@@ -6,6 +6,7 @@ import { chmod, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { markedBlock } from '../support/markdown.js';
 import { freePort, run } from '../support/process.js';
 import { binaryPath } from '../support/run-binary.js';
 import { type MailService, startMailService } from './mail-service.js';
@@ -46,11 +47,7 @@ describe.skipIf(programsMissing(...programs, ...theirNeeds))(
     /** What the page says between two marks, for our server and account in place of Gmail's. */
     async function linesFor(program: string): Promise<string> {
       const page = await readFile(fileURLToPath(new URL('../../docs/clients.md', import.meta.url)), 'utf8');
-      const lines = new RegExp(
-        `<!-- ${program} -->\\s+\`\`\`\\w*\\n(.*?)\`\`\`\\s+<!-- /${program} -->`,
-        's',
-      ).exec(page)?.[1];
-      if (lines === undefined) throw new Error(`docs/clients.md has no lines for ${program}`);
+      const lines = markedBlock(page, program);
       return lines
         .replaceAll('smtp.gmail.com:587', `localhost:${service.server.port}`)
         .replaceAll('smtp.gmail.com', 'localhost')
