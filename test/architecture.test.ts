@@ -62,6 +62,7 @@ const doors: Readonly<Record<string, readonly string[]>> = {
   zod: [
     'config/listener-auth-schema.ts',
     'config/listener-schema.ts',
+    'config/oauth2-schema.ts',
     'config/schema-values.ts',
     'config/schema.ts',
   ],

@@ -4,6 +4,7 @@
  */
 import { isIPv4, isIPv6 } from 'node:net';
 import type { ListenAddress } from './config.js';
+import type { OAuth2Settings } from './oauth2.js';
 import { isLoopbackHost, type Parsed } from './values.js';
 
 /** How TLS starts. `auto`: at once where the client begins with it, else by STARTTLS. */
@@ -26,6 +27,8 @@ export interface CertificateFiles {
 export interface ListenerAuthSettings {
   /** No mail is taken before AUTH. */
   readonly required: boolean;
+  /** How bearer tokens are checked; undefined: XOAUTH2 and OAUTHBEARER are not offered. */
+  readonly oauth2?: OAuth2Settings | undefined;
 }
 
 export interface ListenerSettings extends ListenAddress {

@@ -65,6 +65,19 @@ export function section<Shape extends z.ZodRawShape>(shape: Shape) {
   });
 }
 
+/** An object where a key that is not known is an error: what it demands would go unchecked. */
+export function closedSection<Shape extends z.ZodRawShape>(
+  shape: Shape,
+  complaint: (key: string, known: readonly string[]) => string,
+) {
+  return z.looseObject(shape, { error: 'expected an object' }).check(({ value, issues }) => {
+    const known = Object.keys(shape);
+    for (const key of Object.keys(value))
+      if (!known.includes(key))
+        issues.push({ code: 'custom', message: complaint(key, known), input: value, path: [key] });
+  });
+}
+
 /** An empty URL is one that is not set. */
 export const endpoint = read(text, (value): Parsed<string | undefined> => {
   if (value === '') return { value: undefined };

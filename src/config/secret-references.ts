@@ -7,7 +7,7 @@ import { readFile } from 'node:fs/promises';
 import { isAbsolute, join } from 'node:path';
 import { AppError, describeCause } from '../core/errors.js';
 
-/** Keys whose value is a secret, at the top level and in the entries of `providers` and `accounts`. */
+/** Keys whose value is a secret, at the top level, in the entries of `providers` and `accounts`, and in `oauth2`. */
 export const secretKeys: ReadonlySet<string> = new Set(['client_secret', 'key_passphrase']);
 const sections = ['providers', 'accounts'] as const;
 /** Where a secret may stand instead, by the word in front of it. */
@@ -46,7 +46,25 @@ export async function resolveSecrets(
         : entry;
     resolved[section] = copies;
   }
+  const resolveOAuth2 = (oauth2: unknown, at: string) =>
+    isObject(oauth2) ? resolveIn(oauth2, `${at}.`, surroundings, files) : oauth2;
+  resolved['relay'] = await within(resolved['relay'], ['listen', 'auth', 'oauth2'], 'relay', resolveOAuth2);
   return { json: resolved, files: [...files] };
+}
+
+/** A copy of `value` in which what the path leads to is replaced; each list on the way is gone through. */
+async function within(
+  value: unknown,
+  path: readonly string[],
+  at: string,
+  replace: (value: unknown, at: string) => unknown,
+): Promise<unknown> {
+  if (Array.isArray(value))
+    return Promise.all(value.map((item, index) => within(item, path, `${at}[${index}]`, replace)));
+  const [key, ...rest] = path;
+  if (key === undefined) return replace(value, at);
+  if (!isObject(value) || value[key] === undefined) return value;
+  return { ...value, [key]: await within(value[key], rest, `${at}.${key}`, replace) };
 }
 
 async function resolveIn(
@@ -57,6 +75,7 @@ async function resolveIn(
 ): Promise<Record<string, unknown>> {
   const copy = { ...object };
   for (const [key, value] of Object.entries(object)) {
+    if (holdsCredentials(value)) files.add(surroundings.source);
     if (!secretKeys.has(key)) continue;
     if (isObject(value)) {
       copy[key] = await lookUp(value, `${prefix}${key}`, surroundings);
@@ -65,6 +84,11 @@ async function resolveIn(
     } else if (value !== '') files.add(surroundings.source);
   }
   return copy;
+}
+
+/** `https://id:secret@host`. */
+function holdsCredentials(value: unknown): boolean {
+  return typeof value === 'string' && /^https?:\/\/[^/]*:[^/]*@/i.test(value);
 }
 
 async function lookUp(

@@ -37,6 +37,20 @@ describe('a secret in the configuration', () => {
     expect(account?.grant?.keyPassphrase?.reveal()).toBe('from a file');
   });
 
+  it('may stand in a file for the check of tokens at a port, and a URL that holds one counts as one', async () => {
+    const oauth2 = {
+      introspection_url: 'https://id:secret@idp.example/',
+      introspection_mode: 'post',
+      client_id: 'mail',
+      client_secret: { file: secretFile },
+    };
+    const { relay, secretFiles, source } = await load({
+      relay: { listen: ['127.0.0.1:25', { address: '127.0.0.1:26', auth: { oauth2 } }] },
+    });
+    expect(relay.listen?.[1]?.auth?.oauth2?.clientSecret?.reveal()).toBe('from a file');
+    expect(secretFiles).toEqual(expect.arrayContaining([source, secretFile]));
+  });
+
   it('may stand in the environment', async () => {
     const config = await load({ client_secret: { env: 'SECRET' } }, { SECRET: 'from the environment' });
     expect(config.clientSecret?.reveal()).toBe('from the environment');

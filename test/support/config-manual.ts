@@ -36,6 +36,7 @@ export function configurationKeys(): Map<string, readonly Key[]> {
   const providers = keysOf(top['providers']?.additionalProperties);
   const accounts = keysOf(top['accounts']?.additionalProperties);
   const listener = keysOf(objectAmong(keysOf(top['relay'])['listen']));
+  const auth = keysOf(listener['auth']);
   const group = (keys: Readonly<Record<string, Schema>>) =>
     Object.entries(keys).map(([name, schema]): Key => [name, meaning(schema)]);
   return new Map([
@@ -46,7 +47,8 @@ export function configurationKeys(): Map<string, readonly Key[]> {
     ['account', group(pick(accounts, (name) => !(name in providers)))],
     ['relay', group(keysOf(top['relay']))],
     ['listener', group(listener)],
-    ['auth', group(keysOf(listener['auth']))],
+    ['auth', group(auth)],
+    ['oauth2', group(keysOf(auth['oauth2']))],
     ['limits', group(keysOf(keysOf(top['relay'])['limits']))],
   ]);
 }

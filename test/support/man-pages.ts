@@ -139,6 +139,7 @@ const groups = {
   relay: 'In relay',
   listener: 'In an entry of listen, of relay',
   auth: 'In auth, of an entry of listen',
+  oauth2: 'In oauth2, of auth',
   limits: 'In limits, of relay',
 } as const;
 
