@@ -2,6 +2,7 @@
  * What every one-shot command starts from: the configuration, Postfix's login names, the system's clock and
  * chance. The composition root: below it, all of these are parameters.
  */
+import { homedir } from 'node:os';
 import type { AnyAccount, TokenFileOverrides } from '../accounts/account.js';
 import { resolveAccount } from '../accounts/resolve.js';
 import { readSaslPasswd, saslLogin, type SaslLogins } from '../accounts/sasl-passwd.js';
@@ -9,6 +10,8 @@ import type { Config } from '../config/config.js';
 import { loadConfig } from '../config/load.js';
 import { saslPasswdFile } from '../config/paths.js';
 import { type Clock, systemClock } from '../core/clock.js';
+import { silentLogger } from '../core/logger.js';
+import { findStateFile, StateFile } from '../refresh/state-file.js';
 
 export interface Context {
   readonly config: Config;
@@ -17,13 +20,28 @@ export interface Context {
   readonly logins: SaslLogins;
   readonly clock: Clock;
   readonly random: () => number;
+  /** What is remembered of accounts, once opened. Without it nothing fails, and nothing is said. */
+  readonly memory: () => Promise<StateFile>;
 }
 
 /** `configFile` is `--config-file`'s. Throws AppError config-unreadable or config-invalid. */
 export async function openContext(configFile: string | undefined): Promise<Context> {
   const { config, warnings } = await loadConfig({ configFile, env: process.env });
   const logins = await readSaslPasswd(saslPasswdFile);
-  return { config, warnings, logins, clock: systemClock, random: Math.random };
+  let opened: Promise<StateFile> | undefined;
+  const memory = () => (opened ??= openMemory(config));
+  return { config, warnings, logins, clock: systemClock, random: Math.random, memory };
+}
+
+async function openMemory({ stateDir }: Config): Promise<StateFile> {
+  return StateFile.open({
+    path: await findStateFile(stateDir, process.env, homedir()),
+    clock: systemClock,
+    random: Math.random,
+    logger: silentLogger,
+    // What root makes, the service could not write.
+    makesDirectory: process.geteuid?.() !== 0,
+  });
 }
 
 /** The account that `serve` would make of a token file that says this. */

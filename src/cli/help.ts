@@ -8,7 +8,7 @@ import { presets } from '../providers/index.js';
 const statusMeanings: Readonly<Record<keyof typeof exitStatus, string>> = {
   ok: 'success',
   failed:
-    'a check failed, or an account needs attention (get-token, test-config, test-token-refresh, status, doctor)',
+    'a check failed, a message was refused, an account needs attention, or nobody agreed (get-token, test-config, test-token-refresh, test-send, status, doctor, revoke)',
   usage: 'wrong usage',
   unavailable: 'a server cannot be reached, or an address cannot be listened on',
   software: 'internal error: please report it',
@@ -35,11 +35,11 @@ Configuration: --config-file, else $MAILBEARER_CONFIG, else /etc/mailbearer/conf
 ~/.config/mailbearer/config.json, else /etc/sasl-xoauth2.conf; none is needed when the token files say enough.
 
 Environment:
-  MAILBEARER_CONFIG         configuration file
-  MAILBEARER_CLIENT_SECRET  client secret for get-token
+  MAILBEARER_CONFIG          configuration file
+  MAILBEARER_CLIENT_SECRET   client secret for get-token
   MAILBEARER_KEY_PASSPHRASE  passphrase of the key of --key-file, for get-token
-  MAILBEARER_DEBUG          show the stack of an internal error
-  NO_COLOR                  no colour
+  MAILBEARER_DEBUG           show the stack of an internal error
+  NO_COLOR                   no colour
 
 Exit status:
 ${statusLines.join('\n')}

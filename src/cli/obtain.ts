@@ -28,9 +28,8 @@ export async function obtainToken(
   ui: Ui,
   signal: AbortSignal,
 ): Promise<number> {
-  const { account, store } = requireUsable(
-    await findAccount(resolve(file), context, ui, { makesFiles: true }),
-  );
+  const found = requireUsable(await findAccount(resolve(file), context, ui, { makesFiles: true }));
+  const { account } = found;
   if (account.provider.name !== provider)
     throw new AppError(
       'config-invalid',
@@ -40,7 +39,7 @@ export async function obtainToken(
       },
     );
   const { clock } = context;
-  const result = await refreshNow({ account, store, clock, mustRefresh: () => true }, ui, signal);
+  const result = await refreshNow({ found, context, mustRefresh: () => true }, ui, signal);
   signal.throwIfAborted();
   if (result.kind === 'failed') throw forOnce(result.error);
   const life = formatDuration((result.stored.expiresAt - clock.now()) / 1000);

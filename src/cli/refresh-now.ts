@@ -1,14 +1,17 @@
 /**
  * One refresh for a person who waits for it, exactly as `serve` does it, under the same lock. It promises that an
- * answer of the token endpoint is kept: neither Ctrl-C nor a full disk makes it let go of a new token at once.
+ * answer of the token endpoint is kept: neither Ctrl-C nor a full disk makes it let go of a new token at once. What
+ * became of the sign-in is remembered as `serve` remembers it, and harms nobody where it cannot be.
  */
-import type { Account } from '../accounts/account.js';
 import { type Clock, sleep } from '../core/clock.js';
 import { AppError } from '../core/errors.js';
 import { requestRefresh } from '../oauth/client.js';
 import { requestGrant } from '../oauth/grant.js';
 import { refreshOnce, type RefreshResult } from '../refresh/refresh-once.js';
-import type { NewToken, StoredToken, TokenStore } from '../tokens/token.js';
+import { noteEnded, noteHeld, noteRefreshed } from '../refresh/sign-in-memory.js';
+import type { NewToken, StoredToken } from '../tokens/token.js';
+import type { Context } from './context.js';
+import type { Usable } from './find-account.js';
 import { withPatience } from './patience.js';
 import type { Ui } from './ui.js';
 
@@ -17,20 +20,22 @@ const writeAgainEveryMs = 5_000;
 const writeAttempts = 12;
 
 export interface RefreshNowOptions {
-  readonly account: Account;
-  readonly store: TokenStore;
-  readonly clock: Clock;
+  /** `stored` is what was found before. */
+  readonly found: Pick<Usable, 'account' | 'store' | 'stored'>;
+  readonly context: Pick<Context, 'clock' | 'memory'>;
   /** Whether what stands in the store must be refreshed; asked under the lock. */
   readonly mustRefresh: (found: StoredToken) => boolean;
 }
 
 /** Never rejects; after `signal` aborts, a request that is under way is still finished. */
-export function refreshNow(
-  { account, store, clock, mustRefresh }: RefreshNowOptions,
+export async function refreshNow(
+  { context, found, mustRefresh }: RefreshNowOptions,
   ui: Ui,
   signal: AbortSignal,
 ): Promise<RefreshResult> {
-  return withPatience(clock, signal, (patience) =>
+  const { account, store } = found;
+  const { clock } = context;
+  const result = await withPatience(clock, signal, (patience) =>
     refreshOnce({
       account,
       store,
@@ -44,6 +49,22 @@ export function refreshNow(
       signal: patience,
     }),
   );
+  await remember(found, result, context);
+  return result;
+}
+
+async function remember(
+  { account, stored }: RefreshNowOptions['found'],
+  result: RefreshResult,
+  { clock, memory }: RefreshNowOptions['context'],
+): Promise<void> {
+  const state = await memory();
+  const now = clock.now();
+  noteHeld(state, account, stored, now);
+  if (result.kind === 'refreshed') noteRefreshed(state, account, result, now);
+  else if (result.kind !== 'failed') noteHeld(state, account, result.stored, now);
+  else if (result.error.code === 'grant-dead') noteEnded(state, account, stored, now);
+  await state.flush();
 }
 
 /** Says why Ctrl-C does not end the command now. */

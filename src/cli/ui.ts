@@ -12,6 +12,8 @@ export interface Ui {
   readonly interactive: boolean;
   /** Columns of the terminal that standard output is; undefined for anything else. */
   readonly width: number | undefined;
+  /** Its lines. */
+  readonly height: number | undefined;
   /** False once standard output's reader is known to have gone away. */
   readonly isRead: boolean;
   /**
@@ -79,6 +81,9 @@ export function createUi(streams: UiStreams, env: NodeJS.ProcessEnv): Ui {
     },
     get width() {
       return (stdout.isTTY && stdout.columns) || undefined;
+    },
+    get height() {
+      return (stdout.isTTY && stdout.rows) || undefined;
     },
     get isRead() {
       return isRead;

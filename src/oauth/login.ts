@@ -23,6 +23,8 @@ export interface SignedIn {
   readonly expiresInSeconds: number;
   /** False when the provider said nothing and an hour was assumed. */
   readonly lifetimeKnown: boolean;
+  /** When the refresh token ends, which few say. */
+  readonly refreshTokenExpiresInSeconds?: number | undefined;
   /** Who signed in, in lower case; empty when the provider does not say. */
   readonly addresses: readonly string[];
 }
@@ -43,10 +45,18 @@ export function loginError(outcome: FailedOutcome, endpoint: URL): AppError {
 
 /** Throws AppError login-denied when there is no refresh token: without one the mail would stop in an hour. */
 export function completeLogin(granted: Granted): SignedIn {
-  const { accessToken, addresses = [], refreshToken, expiresInSeconds, lifetimeKnown } = granted;
+  const { addresses = [], refreshToken, ...others } = granted;
   if (refreshToken === undefined)
     throw new AppError('login-denied', 'the provider gave an access token, but no refresh token', {
       hint: 'ask for lasting access: Google needs access_type=offline and prompt=consent, most others offline_access in the scope',
     });
-  return { accessToken, addresses, refreshToken, expiresInSeconds, lifetimeKnown };
+  const { accessToken, expiresInSeconds, lifetimeKnown, refreshTokenExpiresInSeconds } = others;
+  return {
+    accessToken,
+    addresses,
+    refreshToken,
+    expiresInSeconds,
+    lifetimeKnown,
+    refreshTokenExpiresInSeconds,
+  };
 }

@@ -61,7 +61,7 @@ export class Lookout implements RefreshWitness {
     if (known?.account === account && known.stored.version === stored.version) return;
     noteHeld(state, account, stored, clock.now());
     // A new sign-in needs no refresh to show that it is well.
-    const memory = recall(state, stored);
+    const memory = recall(state, account, stored);
     const isNew = memory !== undefined && memory.endedAt === undefined;
     const usable = stored.accessToken !== undefined && stored.expiresAt > clock.now();
     if (isNew && usable && state.account(account.name)?.trouble === 'needs-authorization')
@@ -163,7 +163,8 @@ export class Lookout implements RefreshWitness {
 
   async #lookAt({ account, stored }: Followed): Promise<void> {
     const { clock, state } = this.#options;
-    const token = recall(state, stored);
+    state.sees(account.name);
+    const token = recall(state, account, stored);
     // What has ended already is no news.
     if (token?.endedAt !== undefined) return;
     const ends = await endsOf(account, stored, token, state.account(account.name));

@@ -1,7 +1,7 @@
 /**
  * `state.json` in the state directory: what is remembered of accounts beside their token files, and may be lost. No
  * token is in it, only the SHA-256 of refresh tokens. Promises never to fail towards a caller, to write whole files
- * only, and to keep what another process has written of other tokens and accounts.
+ * only, to keep what another process has written of other tokens and accounts, and to forget accounts that are gone.
  */
 import { createHash } from 'node:crypto';
 import { access, constants, mkdir, stat } from 'node:fs/promises';
@@ -22,10 +22,15 @@ export interface StateFileOptions {
   readonly clock: Clock;
   readonly random: () => number;
   readonly logger: Logger;
+  /** False: what is not there yet is left to the service, whose directory it must be. By default true. */
+  readonly makesDirectory?: boolean;
 }
 
 /** Several changes belong together, and none is worth a write of its own. */
 const writeAfterMs = 1_000;
+const day = 86_400_000;
+/** An account of which nothing was heard for so long is gone. */
+const forgetAfterMs = 90 * day;
 
 /** @param homeDirectory of the user whose process this is */
 export async function findStateFile(
@@ -71,6 +76,12 @@ export class StateFile {
     return print === undefined ? undefined : this.#state.tokens.get(print);
   }
 
+  /** The fingerprint that is remembered of an account's refresh token. */
+  printOf(name: string): string | undefined {
+    for (const [print, { account }] of this.#state.tokens) if (account === name) return print;
+    return undefined;
+  }
+
   account(name: string): AccountMemory | undefined {
     return this.#state.accounts.get(name);
   }
@@ -84,13 +95,19 @@ export class StateFile {
       }
     this.#state.tokens.set(print, memory);
     this.#changed.tokens.add(print);
-    this.#writeSoon();
+    this.setAccount(memory.account, this.account(memory.account) ?? {});
   }
 
   setAccount(name: string, memory: AccountMemory): void {
-    this.#state.accounts.set(name, memory);
+    this.#state.accounts.set(name, { ...memory, seenAt: this.#options.clock.now() });
     this.#changed.accounts.add(name);
     this.#writeSoon();
+  }
+
+  /** The account is there, whether or not there is news of it. To the day is exact enough. */
+  sees(name: string): void {
+    const known = this.account(name);
+    if (this.#options.clock.now() - (known?.seenAt ?? 0) >= day) this.setAccount(name, known ?? {});
   }
 
   /** Writes what is not written yet; resolves in any case. */
@@ -109,13 +126,14 @@ export class StateFile {
     if (this.#changed.tokens.size + this.#changed.accounts.size === 0) return;
     let changed = this.#changed;
     try {
-      const { path } = this.#options;
-      await makeDirectory(dirname(path));
+      const { clock, makesDirectory = true, path } = this.#options;
+      await (makesDirectory ? makeDirectory : stat)(dirname(path));
       const { ownership, state } = await read(path);
       changed = this.#changed;
       this.#changed = { tokens: new Set(), accounts: new Set() };
-      for (const print of changed.tokens) carry(print, this.#state.tokens, state.tokens);
+      for (const print of changed.tokens) carry(print, this.#state.tokens, state.tokens, bothKnow);
       for (const name of changed.accounts) carry(name, this.#state.accounts, state.accounts);
+      forgetGone(state, clock.now());
       this.#state = state;
       await this.#replace(formatState(state), ownership ?? (await ownerOfNew(path)));
       this.#saidUnwritable = false;
@@ -149,10 +167,29 @@ export class StateFile {
   }
 }
 
-function carry<T>(key: string, from: ReadonlyMap<string, T>, to: Map<string, T>): void {
-  const value = from.get(key);
-  if (value === undefined) to.delete(key);
-  else to.set(key, value);
+function carry<T>(
+  key: string,
+  from: ReadonlyMap<string, T>,
+  to: Map<string, T>,
+  merge: (ours: T, theirs: T) => T = (ours) => ours,
+): void {
+  const [ours, theirs] = [from.get(key), to.get(key)];
+  if (ours === undefined) to.delete(key);
+  else to.set(key, theirs === undefined ? ours : merge(ours, theirs));
+}
+
+/** What two processes know of one token is true together: a sign-in and `serve`, which finds its file. */
+function bothKnow(ours: TokenMemory, theirs: TokenMemory): TokenMemory {
+  return {
+    ...ours,
+    firstSeenAt: Math.min(ours.firstSeenAt, theirs.firstSeenAt),
+    announcedEndAt: ours.announcedEndAt ?? theirs.announcedEndAt,
+  };
+}
+
+function forgetGone({ accounts, tokens }: State, now: number): void {
+  for (const [name, { seenAt = 0 }] of accounts) if (now - seenAt > forgetAfterMs) accounts.delete(name);
+  for (const [print, { account }] of tokens) if (!accounts.has(account)) tokens.delete(print);
 }
 
 async function read(path: string): Promise<{ state: State; ownership?: Partial<Ownership> }> {

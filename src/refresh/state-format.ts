@@ -20,6 +20,8 @@ export interface TokenMemory {
 }
 
 export interface AccountMemory {
+  /** When anything was last known of it. */
+  readonly seenAt?: number | undefined;
   readonly trouble?: Trouble | undefined;
   /** Whether a sign-in of it ended after the provider's time for trials. */
   readonly onTrial?: boolean | undefined;
@@ -48,9 +50,10 @@ export function formatState({ accounts, tokens }: State): string {
       ]),
     ),
     accounts: Object.fromEntries(
-      [...accounts].map(([name, { onTrial, trouble, warned = {} }]) => {
+      [...accounts].map(([name, { onTrial, seenAt, trouble, warned = {} }]) => {
         const warnings = Object.entries(warned).map(([what, { at, days }]) => [what, { end: iso(at), days }]);
-        return [name, { trouble, on_trial: onTrial, warned: Object.fromEntries(warnings) as object }];
+        const ofAll = Object.fromEntries(warnings) as object;
+        return [name, { seen: iso(seenAt), trouble, on_trial: onTrial, warned: ofAll }];
       }),
     ),
   };
@@ -81,6 +84,7 @@ export function parseState(text: string): State {
   const accounts = entriesOf(fieldsOf(json)['accounts']).map(([name, fields]) => {
     const { trouble } = fields;
     const memory: AccountMemory = {
+      seenAt: time(fields['seen']),
       trouble: trouble === 'refresh-failing' || trouble === 'needs-authorization' ? trouble : undefined,
       onTrial: fields['on_trial'] === true || undefined,
       warned: Object.fromEntries(entriesOf(fields['warned']).flatMap(parseWarning)),

@@ -1,3 +1,5 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { exitStatus } from '../../src/core/errors.js';
 import { systemClock } from '../../src/core/clock.js';
@@ -97,6 +99,36 @@ describe('refresh', () => {
       return { command: started };
     });
     expect((await command.finished).stdout).toMatch(/ …\r\x1b\[Ka@corp\.example: refreshed/);
+  });
+
+  test('remembers the age of the sign-in, and its end, for status and serve', async () => {
+    const state_dir = join(place.path, '..');
+    await place.configure({ state_dir, accounts: { 'a@corp.example': { provider: 'gmail' } } });
+    await place.write('a@corp.example', { token_endpoint: place.endpoint.url.href }, 120);
+    const body = { access_token: 'new', refresh_token: 'R2', expires_in: 300 };
+    place.endpoint.script(
+      { body: { ...body, refresh_token_expires_in: 600_000 } },
+      { status: 400, body: { error: 'invalid_grant' } },
+    );
+    const standing = async () => (JSON.parse((await place.run('status', '--json')).stdout) as unknown[])[0];
+    expect(await place.run('token', 'a@corp.example')).toMatchObject({ stdout: 'new\n' });
+    expect(await standing()).toMatchObject({
+      first_seen: expect.stringMatching(/^20/) as string,
+      ends: [{ because: 'announced', warning_days: 7 }],
+    });
+    expect(await readFile(join(state_dir, 'state.json'), 'utf8')).toContain('last_used');
+    expect(await place.run('refresh')).toMatchObject({ status: exitStatus.noPermission });
+    expect(await standing()).toMatchObject({
+      problem: expect.stringMatching(/^the sign-in of a@corp.example ended on 20/) as string,
+      hint: expect.stringMatching(/^mailbearer get-token gmail /) as string,
+    });
+  });
+
+  test('fails no less and no more where nothing can be remembered', async () => {
+    await place.configure({ state_dir: place.configFile });
+    await place.write('a@corp.example', {});
+    place.endpoint.script({ body: { access_token: 'new', expires_in: 3600 } });
+    expect(await place.run('refresh')).toMatchObject({ status: exitStatus.ok, stderr: '' });
   });
 
   test('--json prints one list', async () => {

@@ -66,6 +66,16 @@ describe('status', () => {
     expect(stderr).toMatch(/^hint: mailbearer get-token /m);
   });
 
+  test('names the next command of an account whose token has expired', async () => {
+    await place.write('b@corp.example', {}, -60);
+    const { status, stderr } = await place.run('status');
+    expect(status).toBe(exitStatus.failed);
+    expect(stderr).toBe(
+      'mailbearer: b@corp.example: the token has expired\n' +
+        'hint: mailbearer refresh b@corp.example; a running serve does it by itself, and its log says why it cannot\n',
+    );
+  });
+
   test('--json says the same for scripts', async () => {
     const { stdout } = await place.run('status', '--json', 'a@corp.example');
     const time = expect.stringMatching(/^\d{4}-\d\d-\d\dT.*Z$/) as string;
@@ -130,6 +140,19 @@ describe('status', () => {
   test('--watch goes on until it is interrupted, one line of JSON after the other', async () => {
     const command = place.start('status', '--watch', '--json', 'a@corp.example');
     await command.prints(/^\[.*"fresh".*\]\n\[.*"fresh".*\]\n/m);
+    command.signal('SIGINT');
+    expect(await command.finished).toMatchObject({ status: 130 });
+  });
+
+  test('--watch outlives a configuration that is broken for a moment, or lacks the account', async () => {
+    const command = place.start('status', '--watch', '--json', 'a@corp.example');
+    await command.prints(/fresh/);
+    await writeFile(place.configFile, '{');
+    await command.says(/^mailbearer: .*config\.json/m);
+    await place.configure({ token_dir: join(place.path, '..', 'none') });
+    await command.says(/no account is called a@corp/);
+    await place.configure();
+    await command.prints(/fresh[^]*fresh/);
     command.signal('SIGINT');
     expect(await command.finished).toMatchObject({ status: 130 });
   });

@@ -225,6 +225,24 @@ describe('a sign-in', () => {
     expect(events.slice(told)).toEqual([]);
   });
 
+  it('in the keyring is known from a refresh, and its end until the next sign-in', async () => {
+    const account = testAccount(path, { provider: gmail, tokenStore: 'keyring' });
+    const refreshTokenExpiresInSeconds = 604_799;
+    await signIn(account);
+    // As the store of the keyring gives it; the file has none.
+    await refresh(account, { ...refreshedOutcome(1), refreshTokenExpiresInSeconds } as RefreshOutcome);
+    await signIn(account, { refresh_token: '' });
+    await pass(1);
+    expect(events.at(-1)).toMatchObject({ event: 'expires-soon', what: 'sign-in', warning_days: 7 });
+    await pass(6);
+    const error = new AppError('grant-dead', 'invalid_grant');
+    lookout.ended(account, { kind: 'failed', error, retryAfterSeconds: undefined });
+    expect(events.at(-1)?.message).toContain('ended 7 days after it was made');
+    await clock.advance(60_000);
+    await signIn(account, { refresh_token: '', access_token: 'of another sign-in' });
+    expect(events.at(-1)).toMatchObject({ event: 'recovered' });
+  });
+
   it('whose end the provider names is warned of by that', async () => {
     const account = testAccount(path, { provider: gmail });
     await signIn(account);

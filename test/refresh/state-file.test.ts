@@ -83,6 +83,43 @@ describe('the state file', () => {
     expect(accounts.get('a')?.onTrial).toBe(true);
   });
 
+  it('puts together what two processes know of one token', async () => {
+    const [signIn, daemon] = [await open(), await open()];
+    signIn.setToken('one', { ...memory('a', 1.8e12), announcedEndAt: 2e12 });
+    daemon.setToken('one', { ...memory('a', 1.9e12), lastUsedAt: 1.95e12 });
+    await signIn.flush();
+    await daemon.flush();
+    expect(daemon.token('one')).toMatchObject({
+      firstSeenAt: 1.8e12,
+      lastUsedAt: 1.95e12,
+      announcedEndAt: 2e12,
+    });
+  });
+
+  it('forgets an account of which nothing was heard for 90 days, and none that is seen', async () => {
+    const own = new VirtualClock();
+    const state = await StateFile.open({ path, clock: own, random: Math.random, logger });
+    state.setToken('gone', memory('gone'));
+    state.setToken('idle', memory('idle'));
+    state.setAccount('unattended', { trouble: 'refresh-failing' });
+    for (let day = 0; day < 91; day++) {
+      await own.advance(86_400_000);
+      state.sees('idle');
+    }
+    await state.flush();
+    const { accounts, tokens } = parseState(await readFile(path, 'utf8'));
+    expect([...tokens.keys()]).toEqual(['idle']);
+    expect([...accounts.keys()]).toEqual(['idle']);
+  });
+
+  it('leaves its directory to the service where it is told so', async () => {
+    const options = { path, clock, random: Math.random, logger };
+    const state = await StateFile.open({ ...options, makesDirectory: false });
+    state.setToken('x', memory('a'));
+    await state.flush();
+    await expect(stat(join(root.path, 'state'))).rejects.toThrow('ENOENT');
+  });
+
   it('is whole at every moment, however many write it at once', async () => {
     const states = await Promise.all(Array.from({ length: 8 }, open));
     const read = async () => {

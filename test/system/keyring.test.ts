@@ -39,6 +39,7 @@ describe.skipIf(toolsMissing('gnome-keyring', 'dbus', 'libsecret-tools'))('the k
   const keepIn = (store: string, keys: object = {}) =>
     place.configure({
       token_store: store,
+      state_dir: place.path,
       relay: { listen: '127.0.0.1:0' },
       accounts: { [user]: { provider: 'corp', ...keys } },
     });
@@ -123,7 +124,8 @@ describe.skipIf(toolsMissing('gnome-keyring', 'dbus', 'libsecret-tools'))('the k
     place.endpoint.script(answer(1), { status: 200, body: '' });
     await run('refresh', user);
     const [standing] = JSON.parse((await run('status', '--json')).stdout) as Record<string, unknown>[];
-    expect(standing).toMatchObject({ state: 'fresh', problem: null, token_store: 'keyring' });
+    const first_seen = expect.stringMatching(/^20/) as string;
+    expect(standing).toMatchObject({ state: 'fresh', problem: null, token_store: 'keyring', first_seen });
     expect(await run('revoke', user, '--yes')).toMatchObject({ status: exitStatus.ok });
     expect(place.endpoint.requests.at(-1)!.form.get('token')).toBe('R-1');
     expect(await keyring.secretsOf(file)).toBeUndefined();

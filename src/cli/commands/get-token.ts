@@ -12,6 +12,7 @@ import { askWhoSignedIn } from '../../oauth/identity.js';
 import { loginError, type SignedIn } from '../../oauth/login.js';
 import type { Cloud, Provider } from '../../providers/index.js';
 import { outcomeFailure } from '../../refresh/failure.js';
+import { noteSignedIn } from '../../refresh/sign-in-memory.js';
 import { createFileStore } from '../../tokens/file-store.js';
 import { findExposures, secretFiles } from '../../tokens/exposure.js';
 import { formatExpiry, type TokenFields } from '../../tokens/format.js';
@@ -238,6 +239,19 @@ function tokenFields(
   };
 }
 
+/** Since when there is a sign-in, and until when, where the provider says so: later nobody would know. */
+async function remember(
+  name: string,
+  { refreshToken, refreshTokenExpiresInSeconds: life }: Got,
+  { clock, memory }: Context,
+): Promise<void> {
+  if (refreshToken === undefined) return;
+  const state = await memory();
+  const now = clock.now();
+  noteSignedIn(state, name, refreshToken, now, life === undefined ? undefined : now + life * 1000);
+  await state.flush();
+}
+
 /** Looks at the new file with the eyes of `serve`: what is missing is better said now. Resolves to the exit status. */
 async function conclude(
   { provider }: SignInSettings,
@@ -265,6 +279,7 @@ async function conclude(
     ui.hint(remedy);
   }
   const account = accountOf(context, path, overrides);
+  await remember(account.name, got, context);
   const problem = problemOf(account);
   let status: number = exitStatus.ok;
   if (problem !== undefined) {

@@ -92,18 +92,13 @@ async function choose(words: readonly string[], context: Context, ui: Ui): Promi
   });
 }
 
-async function refresh(
-  found: Found,
-  { clock }: Context,
-  ui: Ui,
-  signal: AbortSignal,
-): Promise<RefreshResult> {
+async function refresh(found: Found, context: Context, ui: Ui, signal: AbortSignal): Promise<RefreshResult> {
   if (!('store' in found))
     return { kind: 'failed', error: toAppError(found.account.problem), retryAfterSeconds: undefined };
-  const { account, store, stored } = found;
+  const { stored } = found;
   // What someone else has refreshed while the lock was waited for is as good.
   const mustRefresh = ({ version }: typeof stored) => version === stored.version;
-  return refreshNow({ account, store, clock, mustRefresh }, ui, signal);
+  return refreshNow({ found, context, mustRefresh }, ui, signal);
 }
 
 /** A few at once, begun in order. */

@@ -69,7 +69,7 @@ async function direct(from: string, context: Context, ui: Ui, signal: AbortSigna
   const found = requireUsable(await findAccount(from, context, ui, { makesFiles: true }));
   const { account } = found;
   if (!canSubmit(account)) throw account.submission;
-  const token = await freshToken(found, context.clock, ui, signal);
+  const token = await freshToken(found, context, ui, signal);
   const { ca } = await readTrustedRoots(account.client);
   const { mechanism, smtp: server, user } = account.submission;
   const credentials = { user, token, host: server.host, port: server.port };

@@ -45,15 +45,16 @@ export function runTestTokenRefresh(options: TestTokenRefreshOptions, ui: Ui): P
 
 async function refresh(path: string, context: Context, ui: Ui, signal: AbortSignal): Promise<RefreshResult> {
   let account: AnyAccount;
+  let stored: StoredToken;
   try {
-    const { overrides } = await createFileStore({ path, ...context }).read();
-    account = accountOf(context, path, overrides);
+    stored = await createFileStore({ path, ...context }).read();
+    account = accountOf(context, path, stored.overrides);
   } catch (error) {
     return failure(toAppError(error));
   }
   if (isBroken(account)) return failure(account.problem);
   const store = openTokenStore(account, context);
-  return refreshNow({ account, store, clock: context.clock, mustRefresh: () => true }, ui, signal);
+  return refreshNow({ found: { account, store, stored }, context, mustRefresh: () => true }, ui, signal);
 }
 
 function failure(error: AppError): RefreshResult {

@@ -26,7 +26,7 @@ export function runToken(options: TokenOptions, ui: Ui): Promise<number> {
   return untilInterrupted(async (signal) => {
     const context = await openContext(options.configFile);
     const found = requireUsable(await findAccount(options.account, context, ui, { makesFiles: true }));
-    const token = await freshToken(found, context.clock, ui, signal);
+    const token = await freshToken(found, context, ui, signal);
     await ui.data(options.sasl === undefined ? token.reveal() : response(options.sasl, found, token));
     return exitStatus.ok;
   });

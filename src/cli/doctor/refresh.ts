@@ -12,9 +12,9 @@ export const refreshCheck: AccountCheck = {
   async run(patient) {
     const { account, machine } = patient;
     const { clock, signal, ui } = machine;
-    const { store, stored } = usable(patient);
-    const mustRefresh = ({ version }: typeof stored) => version === stored.version;
-    const result = await refreshNow({ account, store, clock, mustRefresh }, ui, signal);
+    const found = usable(patient);
+    const mustRefresh = ({ version }: typeof found.stored) => version === found.stored.version;
+    const result = await refreshNow({ found, context: machine, mustRefresh }, ui, signal);
     if (result.kind === 'failed') return [failWith(forOnce(result.error))];
     const life = formatDuration((result.stored.expiresAt - clock.now()) / 1000);
     const rotated = result.kind === 'refreshed' && result.rotated ? ', and a new refresh token' : '';

@@ -1,0 +1,113 @@
+/**
+ * What `status` shows people: a line for each account, and below, for those that need somebody, what is wrong and what
+ * mends it. Where it is shown again and again, it is never more than the terminal has lines: the worst first then.
+ */
+import { formatDuration } from '../core/duration.js';
+import { isWell, type Standing } from './standing.js';
+import { formatTable } from './table.js';
+import type { Ui } from './ui.js';
+
+const header = ['ACCOUNT', 'PROVIDER', 'STATE', 'EXPIRES', 'REFRESHED', 'NEXT REFRESH', 'FIRST END'];
+
+/** `fits`: no more than the terminal has room for. */
+export async function showStandings(
+  standings: readonly Standing[],
+  now: number,
+  fits: boolean,
+  ui: Ui,
+): Promise<void> {
+  const shown = fits ? chooseFitting(standings, now, ui) : standings;
+  for (const line of tableOf(shown, now, ui)) await ui.data(line);
+  for (const { message, hint, isWarning } of shown.flatMap(wordsAbout)) {
+    if (!isWarning) ui.fail(message, hint);
+    else {
+      ui.warn(message);
+      if (hint !== undefined) ui.hint(hint);
+    }
+  }
+  const rest = standings.filter((one) => !shown.includes(one));
+  if (rest.length === 0) return;
+  const unwell = rest.filter((one) => !isWell(one)).length;
+  const needy = unwell === 0 ? 'none needs' : unwell === 1 ? '1 needs' : `${unwell} need`;
+  ui.say(`… and ${rest.length} more, of which ${needy} attention`);
+}
+
+function tableOf(standings: readonly Standing[], now: number, ui: Ui): string[] {
+  const rows = standings.map((one) => [
+    one.account,
+    one.provider ?? '-',
+    one.state,
+    untilThen(one.expires_at, now),
+    sinceThen(one.last_refresh, now),
+    one.state === 'broken' ? '-' : untilThen(one.next_refresh, now),
+    firstEnd(one, now),
+  ]);
+  return formatTable([header, ...rows], ui.width);
+}
+
+interface Words {
+  readonly message: string;
+  readonly hint: string | undefined;
+  readonly isWarning: boolean;
+}
+
+function wordsAbout({ account, ends, hint, problem }: Standing): Words[] {
+  const near = ends.filter((end) => end.warning_days !== null);
+  return [
+    ...(problem === null
+      ? []
+      : [{ message: `${account}: ${problem}`, hint: hint ?? undefined, isWarning: false }]),
+    ...near.map((end) => ({ message: end.message, hint: end.hint, isWarning: true })),
+  ];
+}
+
+/** All in their order, or as many of the worst as there is room for, and one in any case. */
+function chooseFitting(standings: readonly Standing[], now: number, ui: Ui): readonly Standing[] {
+  const { height = Infinity } = ui;
+  // The cursor needs a line of its own.
+  if (linesOf(standings, now, ui) < height) return standings;
+  const worstFirst = standings.toSorted((one, other) => badness(other) - badness(one));
+  let count = 1;
+  while (count < standings.length && linesOf(worstFirst.slice(0, count + 1), now, ui) + 1 < height) count++;
+  return worstFirst.slice(0, count);
+}
+
+function linesOf(standings: readonly Standing[], now: number, ui: Ui): number {
+  const { width = Infinity } = ui;
+  const words = standings
+    .flatMap(wordsAbout)
+    .flatMap(({ hint, isWarning, message }) => [
+      `${isWarning ? 'warning' : 'mailbearer'}: ${message}`,
+      ...(hint === undefined ? [] : [`hint: ${hint}`]),
+    ]);
+  return [...tableOf(standings, now, ui), ...words]
+    .map((line) => Math.max(1, Math.ceil(line.length / width)))
+    .reduce((sum, lines) => sum + lines, 0);
+}
+
+function badness({ ends, problem, state }: Standing): number {
+  if (state === 'broken') return 5;
+  if (state === 'expired') return 4;
+  if (problem !== null) return 3;
+  if (ends.some((end) => end.warning_days !== null)) return 2;
+  return state === 'due' ? 1 : 0;
+}
+
+/** `sign-in in 90d`: a day is exact enough. */
+function firstEnd({ ends: [end] }: Standing, now: number): string {
+  if (end === undefined) return '-';
+  const days = Math.round((Date.parse(end.at) - now) / 86_400_000);
+  return `${end.what} ${days < 0 ? `${-days}d ago` : `in ${days}d`}`;
+}
+
+function untilThen(time: string | null, now: number): string {
+  if (time === null) return '-';
+  const seconds = (Date.parse(time) - now) / 1000;
+  if (seconds < 0) return `${formatDuration(-seconds)} ago`;
+  return seconds < 1 ? 'now' : `in ${formatDuration(seconds)}`;
+}
+
+function sinceThen(time: string | null, now: number): string {
+  if (time === null) return '-';
+  return `${formatDuration(Math.max(0, (now - Date.parse(time)) / 1000))} ago`;
+}

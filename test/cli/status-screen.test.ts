@@ -1,0 +1,80 @@
+import { PassThrough } from 'node:stream';
+import { describe, expect, test } from 'vitest';
+import type { Standing } from '../../src/cli/standing.js';
+import { showStandings } from '../../src/cli/status-screen.js';
+import { createUi } from '../../src/cli/ui.js';
+
+const now = Date.parse('2027-01-01');
+
+function standing(account: string, over: Partial<Standing> = {}): Standing {
+  return {
+    account,
+    token_file: `/etc/tokens/${account}`,
+    token_store: 'file',
+    provider: 'gmail',
+    state: 'fresh',
+    expires_at: new Date(now + 3_600_000).toISOString(),
+    last_refresh: new Date(now).toISOString(),
+    next_refresh: new Date(now).toISOString(),
+    first_seen: null,
+    ends: [],
+    problem: null,
+    hint: null,
+    docs: null,
+    ...over,
+  };
+}
+
+/** The lines on a terminal of this size. */
+async function shown(
+  standings: readonly Standing[],
+  fits: boolean,
+  columns: number,
+  rows: number,
+): Promise<string[]> {
+  const screen = Object.assign(new PassThrough(), { isTTY: true, columns, rows });
+  const stream = screen as unknown as NodeJS.WriteStream;
+  const ui = createUi({ stdin: process.stdin, stdout: stream, stderr: stream }, { NO_COLOR: '1' });
+  await showStandings(standings, now, fits, ui);
+  screen.end();
+  const text = (await screen.toArray()).join('');
+  return text.trimEnd().split('\n');
+}
+
+const problem = { problem: 'the token has expired', hint: 'mailbearer refresh' };
+const many = [
+  ...Array.from({ length: 30 }, (_, at) => standing(`fresh${at}`)),
+  standing('due', { state: 'due' }),
+  standing('expired', { state: 'expired', ...problem }),
+  standing('broken', { state: 'broken', ...problem }),
+];
+const names = (lines: readonly string[]) => lines.map((line) => line.split(' ')[0]);
+
+describe('the screen of status', () => {
+  test('shows all in their order where there is room, or nobody watches', async () => {
+    expect(names(await shown(many, true, 120, 80))).toEqual([
+      'ACCOUNT',
+      ...many.map(({ account }) => account),
+      'mailbearer:',
+      'hint:',
+      'mailbearer:',
+      'hint:',
+    ]);
+    expect(await shown(many, false, 120, 10)).toHaveLength(38);
+  });
+
+  test('shows the worst first on a terminal with fewer lines, and says how many are left out', async () => {
+    const lines = await shown(many, true, 120, 12);
+    expect(lines).toHaveLength(11);
+    expect(names(lines).slice(0, 6)).toEqual(['ACCOUNT', 'broken', 'expired', 'due', 'fresh0', 'fresh1']);
+    expect(lines.at(-1)).toBe('… and 28 more, of which none needs attention');
+    expect((await shown(many, true, 120, 6)).at(-1)).toBe('… and 32 more, of which 1 needs attention');
+  });
+
+  test('counts the lines that a narrow terminal makes of one', async () => {
+    const long = { problem: 'x'.repeat(100), hint: 'y'.repeat(100) };
+    const broken = ['a', 'b', 'c'].map((name) => standing(name, { state: 'broken', ...long }));
+    const lines = await shown(broken, true, 60, 12);
+    expect(names(lines)).toEqual(['ACCOUNT', '', 'a', '', 'mailbearer:', 'hint:', '…']);
+  });
+});
