@@ -1,6 +1,6 @@
 /**
  * A machine within the machine, for Debian's packages that cannot be installed beside Postfix, or whose paths are
- * compiled in: the package that `.ci/unpack` has unpacked lies over /usr, /etc is a copy, and /run, /var/lib, /var/log
+ * compiled in: what `.ci/unpack` has unpacked lies over /usr, /etc is a copy, and /run, /var/lib, /var/log
  * and /var/spool are empty, in a mount namespace that ends with the program. The network is the machine's own. What
  * it writes stays in the test's directory. Needs root.
  */
@@ -30,7 +30,7 @@ export interface MachineOptions {
 const unpacked = fileURLToPath(new URL('../../.ci/unpacked', import.meta.url));
 const places = ['etc', 'run', 'var/lib', 'var/log', 'var/spool'];
 const script = `set -e
-mount -t overlay overlay -o "lowerdir=$1/usr:/usr" /usr
+[ -z "$1" ] || mount -t overlay overlay -o "lowerdir=$1/usr:/usr" /usr
 for place in ${places.join(' ')}; do mount --bind "$2/$place" "/$place"; done
 shift 2
 exec "$@"`;
@@ -40,14 +40,18 @@ export function packagesMissing(names: readonly string[]): string[] {
   return names.filter((name) => !existsSync(join(unpacked, name)));
 }
 
-export async function makeDebianMachine(name: string, options: MachineOptions): Promise<DebianMachine> {
+/** Without a name of packages it has the machine's own. */
+export async function makeDebianMachine(
+  name: string | undefined,
+  options: MachineOptions,
+): Promise<DebianMachine> {
   const { directory } = options;
-  const packages = join(unpacked, name);
+  const packages = name === undefined ? '' : join(unpacked, name);
   const path: DebianMachine['path'] = (inside) => join(directory, inside);
   for (const place of places) await mkdir(path(place), { recursive: true, mode: 0o755 });
   // Owners and modes count, shadow's for example.
   await run('cp', ['--archive', '/etc/.', path('etc')]);
-  await cp(join(packages, 'etc'), path('etc'), { recursive: true });
+  if (packages !== '') await cp(join(packages, 'etc'), path('etc'), { recursive: true });
   for (const [index, user] of (options.users ?? []).entries()) {
     const id = 64_000 + index;
     await appendFile(path('etc/passwd'), `${user}:x:${id}:${id}::/nonexistent:/usr/sbin/nologin\n`);
