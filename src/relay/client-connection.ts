@@ -1,5 +1,5 @@
 /**
- * A client's socket, and what has nothing to do with mail: the look before the greeting, replies in order, the
+ * A client's socket, and what has nothing to do with mail: the look before the greeting, TLS, replies in order, the
  * pause of a client that must wait, the end of its time, and how a connection ends. What the octets mean
  * is its user's business.
  */
@@ -7,11 +7,13 @@ import type { Socket } from 'node:net';
 import { makeReply, type Reply } from '../protocol/smtp/reply.js';
 import type { ClientTime } from './client-time.js';
 import type { Deadlines, Expiring } from './deadlines.js';
+import { acceptTls, type ConnectionTls, handshakeMs, lookAtOpening } from './client-tls.js';
 import { type ReplyPlace, ReplyQueue } from './reply-queue.js';
 import { readShared } from './shared-buffer.js';
 
 /** For the client to read our last words. */
 const closeMs = 10_000;
+const tooEarly = 'spoke before the greeting';
 /** What a client may send ahead of our replies before it has to read them. */
 const mostPendingReplies = 1000;
 
@@ -20,6 +22,8 @@ export interface ConnectionUser {
   receive(lent: Buffer): void;
   /** Replies went out, or the client reads again: more may be handled now. */
   proceed(): void;
+  /** All that follows comes and goes in TLS. */
+  secured(): void;
   /** The client will say nothing more; it may still read. */
   inputEnded(): void;
   closed(): void;
@@ -31,17 +35,22 @@ export interface ConnectionOptions {
   readonly greeting: Reply;
   /** Tells why a client was thrown out. */
   readonly expelled: (why: string) => void;
+  /** Undefined where the port has none. */
+  readonly tls: ConnectionTls | undefined;
   /** Gets each line that is sent. */
   readonly trace: ((line: string) => void) | undefined;
 }
 
 export class ClientConnection implements Expiring {
   deadlineAt: number;
-  readonly #socket: Socket;
+  #socket: Socket;
   readonly #options: ConnectionOptions;
   readonly #user: ConnectionUser;
   readonly #replies: ReplyQueue;
   #greeted = false;
+  /** STARTTLS was said: nothing may come before its reply has left. */
+  #tlsIsDue = false;
+  #handshaking = false;
   /** No more is read; when the last reply is out, the connection ends. */
   #leaving = false;
   /** Our last octets are on their way. */
@@ -57,22 +66,70 @@ export class ClientConnection implements Expiring {
     this.deadlineAt = options.time.next();
     options.deadlines.watch(this);
     this.#socket = socket;
-    socket.on('drain', () => user.proceed());
-    socket.on('end', () => user.inputEnded());
+    this.#follow(socket);
+    const { tls } = options;
+    if (tls?.mode === 'implicit') this.#handshake(tls);
+    else if (tls?.mode === 'auto') {
+      lookAtOpening(socket, tls.clock, (opening) => {
+        if (opening === 'tls') this.#handshake(tls);
+        else if (opening === 'words') this.expel(tooEarly);
+        else this.#readInClear();
+      });
+    } else this.#readInClear();
+  }
+
+  #follow(socket: Socket): void {
+    // One that TLS was put over is followed no more.
+    const ifCurrent = (then: () => void) => () => {
+      if (this.#socket === socket) then();
+    };
+    socket.on(
+      'drain',
+      ifCurrent(() => this.#user.proceed()),
+    );
+    socket.on(
+      'end',
+      ifCurrent(() => {
+        if (!this.#handshaking) this.#user.inputEnded();
+      }),
+    );
     socket.on('error', () => socket.destroy());
-    socket.on('close', () => {
-      options.deadlines.unwatch(this);
-      user.closed();
+    socket.on(
+      'close',
+      ifCurrent(() => {
+        this.#options.deadlines.unwatch(this);
+        this.#user.closed();
+      }),
+    );
+  }
+
+  #readInClear(): void {
+    readShared(this.#socket, (lent) => this.#receive(lent));
+    this.#greetSoon();
+  }
+
+  #handshake(tls: ConnectionTls): void {
+    this.#handshaking = true;
+    this.deadlineAt = this.#options.deadlines.in(handshakeMs);
+    this.#socket = acceptTls(this.#socket, tls, () => {
+      this.#handshaking = false;
+      this.deadlineAt = this.#options.time.next();
+      this.#user.secured();
+      if (!this.#greeted) this.#greetSoon();
     });
-    readShared(socket, (lent) => this.#receive(lent));
-    // One look at the socket before the greeting: who speaks first is no mail client, but perhaps a web page
-    // that was made to connect here. Two turns of the event loop are enough, and cost no time.
-    setImmediate(() => setImmediate(() => this.#greet()));
+    this.#follow(this.#socket);
+    this.#socket.on('data', (octets: Buffer) => this.#receive(octets));
   }
 
   /** Takes the place of the next command; its reply is due exactly once. */
   reserve(): ReplyPlace {
     return this.#replies.reserve();
+  }
+
+  /** Answers in clear, and begins TLS when that and all before it is said. */
+  startTls(place: ReplyPlace, reply: Reply): void {
+    this.#tlsIsDue = true;
+    place.answer(reply);
   }
 
   /** Commands that have no reply yet. */
@@ -91,7 +148,7 @@ export class ClientConnection implements Expiring {
   }
 
   pause(): void {
-    this.#socket.pause();
+    if (!this.#handshaking) this.#socket.pause();
   }
 
   resume(): void {
@@ -109,6 +166,8 @@ export class ClientConnection implements Expiring {
   /** The same with a 421 of our own; `lingers: false` does not wait for the client to close its half. */
   goodbye(detail: string, text: string, { lingers } = { lingers: true }): void {
     if (this.#leaving) return;
+    // Whoever is in the middle of a handshake could not read it.
+    if (this.#handshaking) return this.destroy();
     this.#lingers = lingers;
     this.reserve().answer(makeReply(421, detail, text));
     this.leave();
@@ -126,10 +185,19 @@ export class ClientConnection implements Expiring {
   }
 
   expire(): void {
-    if (this.#closing) this.destroy();
+    if (this.#handshaking) this.#socket.destroy(new Error('the client took too long'));
+    else if (this.#closing) this.destroy();
     // It is the upstream that is slow, not the client; the upstream's own time-outs hold.
     else if (this.#replies.pending > 0) this.deadlineAt = this.#options.time.next();
     else this.goodbye('4.2', this.#options.time.verdict);
+  }
+
+  /**
+   * One look at the socket before the greeting: who speaks first is no mail client, but perhaps a web page
+   * that was made to connect here. Two turns of the event loop are enough, and cost no time.
+   */
+  #greetSoon(): void {
+    setImmediate(() => setImmediate(() => this.#greet()));
   }
 
   #greet(): void {
@@ -139,7 +207,8 @@ export class ClientConnection implements Expiring {
   }
 
   #receive(lent: Buffer): void {
-    if (!this.#greeted) return this.expel('spoke before the greeting');
+    if (!this.#greeted) return this.expel(tooEarly);
+    if (this.#tlsIsDue) return this.expel('sent more behind STARTTLS');
     // A client that talks on after our good-bye gains no time by it.
     if (!this.isOpen) return;
     this.deadlineAt = this.#options.time.next();
@@ -151,6 +220,11 @@ export class ClientConnection implements Expiring {
       for (const line of text.trimEnd().split('\r\n')) this.#options.trace(`S: ${line}`);
     if (this.#socket.writable) this.#socket.write(text, 'latin1');
     this.deadlineAt = this.#options.time.next();
+    if (this.#tlsIsDue && this.#replies.pending === 0 && this.#options.tls !== undefined) {
+      this.#tlsIsDue = false;
+      this.#socket.pause();
+      return this.#handshake(this.#options.tls);
+    }
     if (!this.#leaving) this.#user.proceed();
     else if (this.#replies.pending === 0) this.#close();
   }

@@ -18,14 +18,19 @@ export function greetingReply(name: string): Reply {
   return { code: 220, lines: [`${name} ESMTP mailbearer`] };
 }
 
-/** The reply to a command that is ours alone to answer; `offer` is for EHLO. */
+/** The reply to a command that is ours alone to answer; `offered` is for EHLO. */
 export function ownReply(
-  verb: Exclude<Command['verb'], 'MAIL' | 'RCPT' | 'DATA'>,
+  verb: Exclude<Command['verb'], 'MAIL' | 'RCPT' | 'DATA' | 'STARTTLS'>,
   name: string,
-  offer: Offer | undefined,
+  offered: readonly string[],
 ): Reply {
-  return { code: ownCodes[verb], lines: ownLines(verb, name, offer?.lines ?? []) };
+  return { code: ownCodes[verb], lines: ownLines(verb, name, offered) };
 }
+
+export const readyForTls = makeReply(220, '0.0', 'Ready to start TLS');
+/** What an attacker could have put between the client and us would be taken for the client's. */
+export const behindStartTls = makeReply(554, '7.0', 'Nothing may be sent behind STARTTLS');
+export const authenticationRequired = makeReply(530, '7.0', 'Authentication required'); // RFC 4954, 6
 
 const ownCodes = { EHLO: 250, HELO: 250, RSET: 250, NOOP: 250, VRFY: 252, HELP: 214, QUIT: 221 } as const;
 

@@ -13,6 +13,8 @@ export const tooManyFromOneAddress = makeReply(
   '7.0',
   'Too many connections from your address, try again later',
 );
+/** RFC 5321, 3.1. */
+export const notAdmitted = makeReply(554, '7.1', 'Your address may not connect here');
 export const tooManyErrors = makeReply(421, '7.0', 'Too many errors');
 const tooManyMessages = makeReply(421, '7.0', 'Too many messages on one connection, connect again');
 /** RFC 5321, 4.5.3.1.10. */

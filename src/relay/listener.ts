@@ -7,12 +7,17 @@ import { createServer, type Server } from 'node:net';
 import { AppError, describeCause, systemErrorCode } from '../core/errors.js';
 import type { ListenAddress } from '../config/config.js';
 import { type ListenerSettings, plainListener } from '../config/listener.js';
+import { isLoopbackHost } from '../config/values.js';
+import { admission } from './client-networks.js';
 import { ConnectionGate, turnAway } from './connection-gate.js';
 import { FloodLog } from './flood-log.js';
-import { logLimit } from './limits.js';
+import { logLimit, notAdmitted } from './limits.js';
 import { Offers } from './offer.js';
 import { withinOpenFiles } from './open-files.js';
-import { ClientSession, type SessionContext } from './session.js';
+import { permit } from './permitted-accounts.js';
+import { ServerCertificate } from './server-certificate.js';
+import { ClientSession } from './session.js';
+import type { SessionContext } from './session-context.js';
 
 const defaultPort = 2525;
 /** Connections that the kernel may hold ready; where it drops one, its client waits for seconds. */
@@ -26,27 +31,52 @@ export interface Relay {
   close(): Promise<void>;
 }
 
-export type RelayOptions = Omit<SessionContext, 'floodLog' | 'offers'>;
+export type RelayOptions = Omit<SessionContext, 'floodLog' | 'offers' | 'port'>;
 
-/** Throws AppError listen-failed; nothing is left open then. */
+/** Throws AppError listen-failed or config-invalid (a certificate); nothing is left open then. */
 export async function startRelay(options: RelayOptions): Promise<Relay> {
   const floodLog = new FloodLog(options.clock, options.logger);
   const limits = await withinOpenFiles(options.settings.limits, options.logger);
   const offers = new Offers(options.directory, options.pool.extensions, limits.messageOctets);
-  const context: SessionContext = { ...options, floodLog, offers };
   const gate = new ConnectionGate(limits);
   const sessions = new Set<ClientSession>();
   const servers: Server[] = [];
+  const certificates: ServerCertificate[] = [];
   let onEmpty: (() => void) | undefined;
-  const open = async (address: ListenerSettings) => {
-    if (address.tls !== 'none' || address.clients || address.accounts || address.auth)
-      throw new AppError('listen-failed', 'ports with TLS, AUTH or a choice of clients are not served yet');
+  const open = async (settings: ListenerSettings) => {
+    const certificate = settings.certificate && (await ServerCertificate.open(settings.certificate, options));
+    if (certificate !== undefined) certificates.push(certificate);
+    const where = `${settings.host}:${settings.port}`;
+    if (settings.insecure && !isLoopbackHost(settings.host))
+      options.logger.warn(
+        { port: settings.port },
+        `all who reach ${where} may send: relay.listen says "insecure"`,
+      );
+    const admits = admission(settings.clients);
+    const directory =
+      settings.accounts === undefined
+        ? options.directory
+        : permit(options.directory, settings.accounts, (account) =>
+            floodLog.log(
+              'warn',
+              { account, port: settings.port },
+              'the account may not be used on this port',
+            ),
+          );
+    const context: SessionContext = {
+      ...options,
+      directory,
+      floodLog,
+      offers,
+      port: { settings, certificate },
+    };
     const server = createServer({ noDelay: true, allowHalfOpen: true, pauseOnConnect: true }, (socket) => {
       const peer = socket.remoteAddress ?? '';
-      const refusal = gate.enter(peer);
+      const refusal = admits(peer) ? gate.enter(peer) : notAdmitted;
       if (refusal !== undefined) {
         logLimit(floodLog, refusal, { peer });
-        return turnAway(socket, refusal);
+        // Words in clear are no use to a client that waits for TLS.
+        return settings.tls === 'implicit' ? socket.destroy() : turnAway(socket, refusal);
       }
       const id = randomBytes(3).toString('hex');
       const session = new ClientSession(socket, id, context, () => {
@@ -56,34 +86,38 @@ export async function startRelay(options: RelayOptions): Promise<Relay> {
       });
       sessions.add(session);
     });
-    await listen(server, address);
+    await listen(server, settings);
     // Such as EMFILE: one client is turned away, and an error that nobody listens to would end the process.
     server.on('error', (error) =>
       floodLog.log('error', { cause: describeCause(error) }, 'a connection could not be accepted'),
     );
     servers.push(server);
   };
+  const stopListening = () => {
+    for (const server of servers) server.close();
+    for (const certificate of certificates) certificate.close();
+  };
   try {
-    if (context.settings.listen === undefined) {
+    if (options.settings.listen === undefined) {
       await open(plainListener({ host: '127.0.0.1', port: defaultPort }));
       await open(plainListener({ host: '::1', port: defaultPort })).catch(ignoreMissingIPv6);
     } else {
-      for (const address of context.settings.listen) await open(address);
+      for (const settings of options.settings.listen) await open(settings);
     }
   } catch (error) {
-    for (const server of servers) server.close();
+    stopListening();
     for (const session of sessions) session.destroy();
     throw error;
   }
   return {
     addresses: servers.map(addressOf),
     close: async () => {
-      for (const server of servers) server.close();
+      stopListening();
       for (const session of sessions) session.shutDown();
       floodLog.close();
       if (sessions.size === 0) return;
       await new Promise<void>((resolve) => {
-        const timer = context.clock.setTimer(drainMs, resolve);
+        const timer = options.clock.setTimer(drainMs, resolve);
         onEmpty = () => {
           timer.cancel();
           resolve();
@@ -118,7 +152,7 @@ function hintFor(code: string | undefined, port: number): string {
   }
   if (code === 'EACCES')
     return 'ports below 1024 need CAP_NET_BIND_SERVICE; use a higher one, such as 127.0.0.1:2525';
-  return 'relay.listen takes "127.0.0.1:PORT" or "[::1]:PORT"';
+  return 'relay.listen takes an address of this machine: "127.0.0.1:PORT", "[::1]:PORT" or another';
 }
 
 function ignoreMissingIPv6(error: unknown): void {

@@ -4,50 +4,38 @@
  * order); everything about a message is the upstream's word.
  */
 import type { Socket } from 'node:net';
-import type { RelaySettings } from '../config/config.js';
-import type { Clock } from '../core/clock.js';
 import { AppError } from '../core/errors.js';
-import type { Logger } from '../core/logger.js';
 import {
   type Command,
+  commandLine,
   type Fault,
-  formatPathCommand,
   mailboxOf,
   type PathCommand,
 } from '../protocol/smtp/command.js';
 import type { Reply } from '../protocol/smtp/reply.js';
 import { type BodyEvent, ServerProtocol } from '../protocol/smtp/server.js';
-import type { AccountDirectory } from '../refresh/token-source.js';
 import { ClientConnection, type ConnectionUser } from './client-connection.js';
 import { ClientTime } from './client-time.js';
-import type { Deadlines } from './deadlines.js';
-import { greetingReply, ownReply, refuseParameters, refuseSize } from './extensions.js';
-import type { FloodLog } from './flood-log.js';
+import {
+  authenticationRequired,
+  behindStartTls,
+  greetingReply,
+  ownReply,
+  readyForTls,
+  refuseParameters,
+  refuseSize,
+} from './extensions.js';
 import { logLimit, SessionTally, tooManyErrors } from './limits.js';
 import { logCutOff, logMessage, type MessageResult, type SenderFacts } from './message-log.js';
-import type { Offer, Offers } from './offer.js';
+import type { Offer } from './offer.js';
 import { replyForFailure, replyForUnknownSender } from './policy.js';
-import type { UpstreamPool } from './pool.js';
 import type { ReplyPlace } from './reply-queue.js';
+import { type SessionContext, tlsFor } from './session-context.js';
 import { Transaction, type TransactionObserver } from './transaction.js';
 import { atTurnEnd } from './turn-end.js';
 
 /** What a client may send ahead while it has to wait. */
 const mostPendingOctets = 256 * 1024;
-
-export interface SessionContext {
-  readonly directory: AccountDirectory;
-  readonly pool: UpstreamPool;
-  readonly deadlines: Deadlines;
-  readonly clock: Clock;
-  readonly logger: Logger;
-  readonly settings: RelaySettings;
-  /** Our name in the greeting. */
-  readonly hostname: string;
-  readonly traceDialogue: boolean;
-  readonly floodLog: FloodLog;
-  readonly offers: Offers;
-}
 
 export class ClientSession implements ConnectionUser, TransactionObserver {
   readonly #context: SessionContext;
@@ -71,12 +59,15 @@ export class ClientSession implements ConnectionUser, TransactionObserver {
   #shuttingDown = false;
 
   constructor(socket: Socket, id: string, context: SessionContext, onClose: () => void) {
-    const { deadlines, floodLog, hostname, logger, settings, traceDialogue } = context;
+    const { deadlines, floodLog, hostname, logger, port, settings, traceDialogue } = context;
     this.#context = context;
     this.#id = id;
     this.#onClose = onClose;
     this.#trace = traceDialogue ? (line) => logger.trace({ session: id }, line) : undefined;
-    this.#protocol = new ServerProtocol({ refuseBareNewlines: settings.bareNewlines === 'reject' });
+    this.#protocol = new ServerProtocol({
+      refuseBareNewlines: settings.bareNewlines === 'reject',
+      offersStartTls: port.certificate !== undefined,
+    });
     this.#tally = new SessionTally(settings.limits);
     this.#time = new ClientTime(settings.limits, deadlines);
     const peer = socket.remoteAddress;
@@ -85,6 +76,7 @@ export class ClientSession implements ConnectionUser, TransactionObserver {
       time: this.#time,
       greeting: greetingReply(hostname),
       expelled: (why) => floodLog.log('warn', { session: id, peer }, `client ${why}: disconnected`),
+      tls: tlsFor(context, { session: id, peer }),
       trace: this.#trace,
     });
   }
@@ -124,6 +116,13 @@ export class ClientSession implements ConnectionUser, TransactionObserver {
     else this.#connection.resume();
   }
 
+  secured(): void {
+    this.#trace?.('TLS is on');
+    this.#protocol.tlsStarted();
+    this.#offer = undefined;
+    this.#leaveWhenDone();
+  }
+
   inputEnded(): void {
     this.#inputEnded = true;
     this.proceed();
@@ -144,7 +143,7 @@ export class ClientSession implements ConnectionUser, TransactionObserver {
   }
 
   #command(command: Command): void {
-    this.#trace?.(`C: ${shown(command)}`);
+    this.#trace?.(`C: ${commandLine(command)}`);
     const place = this.#connection.reserve();
     switch (command.verb) {
       case 'MAIL':
@@ -158,6 +157,8 @@ export class ClientSession implements ConnectionUser, TransactionObserver {
       }
       case 'DATA':
         return this.#transaction?.command({ verb: 'DATA' }, place);
+      case 'STARTTLS':
+        return this.#startTls(place);
       case 'EHLO':
       case 'HELO':
       case 'RSET':
@@ -171,9 +172,27 @@ export class ClientSession implements ConnectionUser, TransactionObserver {
       case 'HELP':
         break;
     }
-    place.answer(ownReply(command.verb, this.#context.hostname, this.#offer));
+    place.answer(ownReply(command.verb, this.#context.hostname, this.#offeredLines));
     // Whatever was pipelined behind it comes from a client that has left.
     if (command.verb === 'QUIT') this.#connection.leave();
+  }
+
+  /** To a client that may begin TLS, that too. */
+  get #offeredLines(): readonly string[] {
+    const { lines = [] } = this.#offer ?? {};
+    return this.#protocol.offersStartTls ? [...lines, 'STARTTLS'] : lines;
+  }
+
+  #startTls(place: ReplyPlace): void {
+    this.#reset();
+    if (this.#protocol.pendingOctets === 0) return this.#connection.startTls(place, readyForTls);
+    place.answer(behindStartTls);
+    this.#context.floodLog.log(
+      'warn',
+      { session: this.#id },
+      'client sent more behind STARTTLS: disconnected',
+    );
+    this.#connection.leave();
   }
 
   #mail(command: PathCommand, place: ReplyPlace): void {
@@ -189,6 +208,8 @@ export class ClientSession implements ConnectionUser, TransactionObserver {
     const parameterRefusal =
       refuseParameters(command) ?? refuseSize(command, this.#context.settings.limits.messageOctets);
     if (parameterRefusal !== undefined) return this.#refuse(place, parameterRefusal);
+    if (this.#context.port.settings.auth?.required === true)
+      return this.#refuse(place, authenticationRequired);
     const found = this.#context.directory.lookup(this.#sender);
     switch (found.kind) {
       case 'usable':
@@ -311,9 +332,4 @@ export class ClientSession implements ConnectionUser, TransactionObserver {
 /** Octets on the wire are UTF-8 where they are not ASCII (RFC 6531). */
 function utf8(text: string): string {
   return /[\u0080-\u00ff]/.test(text) ? Buffer.from(text, 'latin1').toString('utf8') : text;
-}
-
-function shown(command: Command): string {
-  if ('path' in command) return formatPathCommand(command.verb, command.path, command.parameters).trimEnd();
-  return `${command.verb} ${command.argument}`.trimEnd();
 }

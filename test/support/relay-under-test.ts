@@ -2,7 +2,9 @@
  * The relay between a scripted client and scripted upstreams, with token sources that a test controls; the
  * parts under test (listener, session, transaction, pool, upstream session) are the real ones.
  */
+import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
+import { connect as connectTls, type ConnectionOptions } from 'node:tls';
 import type { BrokenAccount, SubmittingAccount } from '../../src/accounts/account.js';
 import type { RelaySettings } from '../../src/config/config.js';
 import { upstreamsOf } from '../../src/accounts/upstreams.js';
@@ -178,6 +180,14 @@ export class TestClient {
     const client = new TestClient(socket);
     if (early !== undefined) socket.write(early);
     await new Promise((resolve) => socket.once('connect', resolve));
+    return client;
+  }
+
+  /** The same client in TLS, which begins now. */
+  static async overTls(socket: Socket, options: ConnectionOptions = {}): Promise<TestClient> {
+    const secure = connectTls({ socket, servername: 'localhost', ...options });
+    const client = new TestClient(secure);
+    await once(secure, 'secureConnect');
     return client;
   }
 

@@ -20,7 +20,7 @@ export interface PathCommand {
   readonly wire?: string;
 }
 
-export type SimpleVerb = 'EHLO' | 'HELO' | 'DATA' | 'RSET' | 'NOOP' | 'VRFY' | 'HELP' | 'QUIT';
+export type SimpleVerb = 'EHLO' | 'HELO' | 'STARTTLS' | 'DATA' | 'RSET' | 'NOOP' | 'VRFY' | 'HELP' | 'QUIT';
 
 export type Command = PathCommand | { readonly verb: SimpleVerb; readonly argument: string };
 
@@ -45,6 +45,7 @@ const knownVerbs: ReadonlySet<string> = new Set([
   'RCPT',
   'EHLO',
   'HELO',
+  'STARTTLS',
   'DATA',
   'RSET',
   'NOOP',
@@ -52,10 +53,10 @@ const knownVerbs: ReadonlySet<string> = new Set([
   'HELP',
   'QUIT',
 ]);
-const bareVerbs: ReadonlySet<string> = new Set(['DATA', 'RSET', 'QUIT']);
+const bareVerbs: ReadonlySet<string> = new Set(['STARTTLS', 'DATA', 'RSET', 'QUIT']);
 /** Known to SMTP, not offered here: 502 (RFC 5321, 4.2.4). */
 const unofferedVerbs: ReadonlySet<string> = new Set([
-  ...['AUTH', 'STARTTLS', 'BDAT', 'EXPN', 'ETRN', 'ATRN', 'TURN', 'SEND', 'SOML', 'SAML'],
+  ...['AUTH', 'BDAT', 'EXPN', 'ETRN', 'ATRN', 'TURN', 'SEND', 'SOML', 'SAML'],
 ]);
 
 const httpMethod = /^(?:GET|HEAD|POST|PUT|DELETE|CONNECT|OPTIONS|TRACE|PATCH|PRI) /;
@@ -171,6 +172,12 @@ export function formatPathCommand(
   for (const { keyword, value } of parameters)
     line += value === undefined ? ` ${keyword}` : ` ${keyword}=${value}`;
   return `${line}\r\n`;
+}
+
+/** For a log, in one line. */
+export function commandLine(command: Command): string {
+  if ('path' in command) return formatPathCommand(command.verb, command.path, command.parameters).trimEnd();
+  return `${command.verb} ${command.argument}`.trimEnd();
 }
 
 /** The mailbox of a path: without a source route (RFC 5321, 4.1.1.3 and appendix C). */

@@ -26,27 +26,39 @@ export interface BodyEvent extends BodyPart {
   readonly unsafe: boolean;
 }
 
-type Phase = 'commands' | 'awaiting-data-reply' | 'body' | 'awaiting-end-reply';
+type Phase = 'commands' | 'awaiting-tls' | 'awaiting-data-reply' | 'body' | 'awaiting-end-reply';
+
+export interface ServerOptions {
+  readonly refuseBareNewlines?: boolean;
+  readonly offersStartTls?: boolean;
+}
 
 export class ServerProtocol {
   readonly #refuseBareNewlines: boolean;
-  readonly #lines = new LineReader(longestCommandOctets);
+  #lines = new LineReader(longestCommandOctets);
   #state: ServerState = 'connected';
   #phase: Phase = 'commands';
+  #tls: 'none' | 'offered' | 'on';
   #body: BodyScanner | undefined;
   #bodyInput: Buffer | undefined;
 
-  constructor(options: { refuseBareNewlines?: boolean } = {}) {
-    this.#refuseBareNewlines = options.refuseBareNewlines ?? false;
+  constructor({ refuseBareNewlines = false, offersStartTls = false }: ServerOptions = {}) {
+    this.#refuseBareNewlines = refuseBareNewlines;
+    this.#tls = offersStartTls ? 'offered' : 'none';
   }
 
   get state(): ServerState {
     return this.#state;
   }
 
-  /** Nothing more is read before dataAnswered or endAnswered. */
+  /** STARTTLS is what the client may say, and it has not. */
+  get offersStartTls(): boolean {
+    return this.#tls === 'offered';
+  }
+
+  /** Nothing more is read before tlsStarted, dataAnswered or endAnswered. */
   get isWaiting(): boolean {
-    return this.#phase === 'awaiting-data-reply' || this.#phase === 'awaiting-end-reply';
+    return this.#phase !== 'commands' && this.#phase !== 'body';
   }
 
   get isInBody(): boolean {
@@ -81,6 +93,14 @@ export class ServerProtocol {
     return command.verb === 'fault' || command.verb === 'foreign' ? command : this.#step(command);
   }
 
+  /** TLS is on: all that was said before counts no more, and none of it is left (RFC 3207, 4.2). */
+  tlsStarted(): void {
+    this.#tls = 'on';
+    this.#state = 'connected';
+    this.#phase = 'commands';
+    this.#lines = new LineReader(longestCommandOctets);
+  }
+
   /** The reply to DATA is known: 354 opens the body, anything else leaves the transaction as it was. */
   dataAnswered(accepted: boolean): void {
     this.#phase = accepted ? 'body' : 'commands';
@@ -101,12 +121,19 @@ export class ServerProtocol {
   }
 
   #step(command: Command): Command | Fault {
+    if (command.verb === 'STARTTLS' && this.#tls !== 'offered') {
+      const isOn = this.#tls === 'on';
+      return isOn
+        ? fault(503, '5.1', 'TLS is on already')
+        : fault(502, '5.1', 'STARTTLS is not offered here');
+    }
     const next = serverTransitions[this.#state][command.verb];
     if (next === undefined) {
       return { ...fault(503, '5.1', outOfOrder(this.#state, command.verb)), outOfOrder: command.verb };
     }
     this.#state = next;
     if (command.verb === 'DATA') this.#phase = 'awaiting-data-reply';
+    else if (command.verb === 'STARTTLS') this.#phase = 'awaiting-tls';
     return command;
   }
 

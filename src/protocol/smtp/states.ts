@@ -16,10 +16,10 @@ function anyTime(state: ServerState): Row {
   return { EHLO: 'greeted', HELO: 'greeted', NOOP: state, VRFY: state, HELP: state, QUIT: state };
 }
 
-/** RFC 5321, 4.1.4. */
+/** RFC 5321, 4.1.4; after STARTTLS the client has said nothing yet (RFC 3207, 4.2). */
 export const serverTransitions: Readonly<Record<ServerState, Row>> = {
   connected: { ...anyTime('connected'), RSET: 'connected' },
-  greeted: { ...anyTime('greeted'), RSET: 'greeted', MAIL: 'mail' },
+  greeted: { ...anyTime('greeted'), RSET: 'greeted', STARTTLS: 'connected', MAIL: 'mail' },
   mail: { ...anyTime('mail'), RSET: 'greeted', RCPT: 'recipients' },
   recipients: { ...anyTime('recipients'), RSET: 'greeted', RCPT: 'recipients', DATA: 'recipients' },
 };
@@ -27,7 +27,8 @@ export const serverTransitions: Readonly<Record<ServerState, Row>> = {
 /** What to say when a cell is missing. */
 export function outOfOrder(state: ServerState, verb: Verb): string {
   if (state === 'connected') return 'Send EHLO first';
-  if (verb === 'MAIL') return 'A transaction is open already: finish it or send RSET';
+  if (state !== 'greeted' && (verb === 'MAIL' || verb === 'STARTTLS'))
+    return 'A transaction is open already: finish it or send RSET';
   return state === 'greeted' ? 'Send MAIL first' : 'Send RCPT first';
 }
 

@@ -45,7 +45,7 @@ describe('a command line', () => {
     ['', 500],
     ['NOOP \x07', 500],
     ['AUTH PLAIN', 502],
-    ['STARTTLS', 502],
+    ['STARTTLS now', 501],
     ['BDAT 10 LAST', 502],
   ])('is refused when it is %j', (line, code) => {
     expect(replyCode(line)).toBe(code);

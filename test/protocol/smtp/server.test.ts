@@ -89,10 +89,17 @@ describe('the server protocol', () => {
       RCPT: 'RCPT TO:<c@d>',
       DATA: 'DATA',
     };
-    const others = { RSET: 'RSET', NOOP: 'NOOP', VRFY: 'VRFY x', HELP: 'HELP', QUIT: 'QUIT' };
+    const others = {
+      RSET: 'RSET',
+      NOOP: 'NOOP',
+      VRFY: 'VRFY x',
+      HELP: 'HELP',
+      QUIT: 'QUIT',
+      STARTTLS: 'STARTTLS',
+    };
     for (const [state, row] of Object.entries(serverTransitions)) {
       for (const [verb, line] of Object.entries({ ...lines, ...others })) {
-        const protocol = new ServerProtocol();
+        const protocol = new ServerProtocol({ offersStartTls: true });
         protocol.receive(Buffer.from(`${paths[state as ServerState]}${line}\r\n`));
         let last: ServerEvent | undefined;
         for (let event = protocol.nextEvent(); event !== undefined; event = protocol.nextEvent())
