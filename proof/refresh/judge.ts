@@ -14,6 +14,8 @@ export interface Evidence {
   readonly answered: boolean;
   /** The process knew that the new file stands in the place of the old one. */
   readonly replaced: boolean;
+  /** The process knew that the new file is whole, wherever it lies. */
+  readonly written: boolean;
   /** It said that the token is refreshed. */
   readonly told: boolean;
   /** What stands in the file now; undefined when there is none. */
@@ -24,8 +26,11 @@ export interface Evidence {
 export type Verdict =
   /** `rotated` in this very life. */
   | { readonly kind: 'newest'; readonly rotated: boolean }
-  /** `answered`: the answer had been sent, and the process died before it was on disk. */
-  | { readonly kind: 'one before'; readonly answered: boolean }
+  /**
+   * `answered`: the answer had been sent, and the process died before the file was in its place. `written`: the new
+   * file lies beside it, and the next refresh must find it there.
+   */
+  | { readonly kind: 'one before'; readonly answered: boolean; readonly written: boolean }
   | { readonly kind: 'fault'; readonly what: string };
 
 /** What a token file has in this proof beside its token, and what must survive. */
@@ -33,7 +38,7 @@ export const otherField = { note: 'not ours' } as const;
 export const fileMode = 0o640;
 
 export function judge(evidence: Evidence): Verdict {
-  const { before, newest, answered, replaced, told, text, mode } = evidence;
+  const { before, newest, answered, replaced, written, told, text, mode } = evidence;
   const fault = (what: string): Verdict => ({ kind: 'fault', what });
   if (text === undefined) return fault('there is no token file any more');
   const json = parse(text);
@@ -46,7 +51,7 @@ export function judge(evidence: Evidence): Verdict {
     return fault('the refresh token in the file is neither the newest nor the one before');
   if (told) return fault('it said that the token is refreshed, and the file has the one before');
   if (replaced) return fault('the file was replaced, and has the one before');
-  return { kind: 'one before', answered };
+  return { kind: 'one before', answered, written };
 }
 
 function parse(text: string): Record<string, unknown> | undefined {

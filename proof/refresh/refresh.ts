@@ -9,7 +9,7 @@ import { type OpenIdProvider, startOpenIdProvider } from '../../examples/demo/op
 import { Teardown, temporaryDirectory } from '../../test/support/process.js';
 import { Random } from '../random.js';
 import type { Progress, Report } from '../report.js';
-import { judge } from './judge.js';
+import { judge, type Verdict } from './judge.js';
 import { type Life, live } from './life.js';
 import { Mailbox } from './mailbox.js';
 import { type Death, describeDeath, inTurn, placesOf, type Program, programs } from './plan.js';
@@ -117,9 +117,18 @@ async function die(
   await mailbox.expire(before);
   const life = await live(options, mailbox, death, wholeMs);
   const replaced = life.done.some((step) => /^rename \S+\.tmp to [^.]\S*$/.test(step));
+  const written = life.done.some((step) => /^truncate \S+\.tmp$/.test(step));
   await desk.settle();
   const { newest, answered, questions } = desk;
-  const verdict = judge({ before, newest, answered, replaced, told: life.told, ...(await mailbox.look()) });
+  const verdict = judge({
+    before,
+    newest,
+    answered,
+    replaced,
+    written,
+    told: life.told,
+    ...(await mailbox.look()),
+  });
   tally.add(death, life, verdict, questions > 0, await mailbox.litter());
   if (verdict.kind === 'fault') {
     await mailbox.signIn();
@@ -129,15 +138,23 @@ async function die(
 
   const next = await mailbox.refresh();
   const outcome = next.kind === 'failed' ? next.error.code : next.kind;
-  // A strict provider refuses the one before, and only a new sign-in helps; a lenient one would take it.
-  const expected = verdict.kind === 'newest' ? 'refreshed' : 'grant-dead';
-  if (outcome !== expected) {
+  tally.addNext(verdict, outcome === 'refreshed');
+  if (!mayFollow(verdict).includes(outcome)) {
     const why = next.kind === 'failed' ? `: ${next.error.message}` : '';
     tally.fault(`${describeDeath(death)}: the next refresh, with the ${verdict.kind}, is ${outcome}${why}`);
   }
   if (outcome !== 'refreshed') await mailbox.signIn();
   await sweep(mailbox, death, tally);
   return !life.survived;
+}
+
+/**
+ * What the next refresh may come to. A strict provider refuses the one before, and only a new sign-in helps (a lenient
+ * one would take it), unless the new one lies beside the file; whether it does is sure only once the process knew it.
+ */
+function mayFollow(verdict: Exclude<Verdict, { kind: 'fault' }>): string[] {
+  if (verdict.kind === 'newest' || verdict.written) return ['refreshed'];
+  return verdict.answered ? ['refreshed', 'grant-dead'] : ['grant-dead'];
 }
 
 /** After a while there is nothing left but the token file; and the next life finds what every other found. */

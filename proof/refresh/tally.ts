@@ -11,7 +11,8 @@ const noneYet = {
   'newest token in the file, not rotated': 0,
   'newest token in the file, rotated': 0,
   'the one before, its answer never came': 0,
-  'the one before, killed before the answer was on disk': 0,
+  'the one before, new file not in its place': 0,
+  '  of these, put there by the next refresh': 0,
   'left a lock or a temporary file': 0,
   'lived on': 0,
 };
@@ -39,11 +40,15 @@ export class Tally {
       if (verdict.kind === 'newest')
         count(`newest token in the file, ${verdict.rotated ? 'rotated' : 'not rotated'}`);
       if (verdict.kind === 'one before')
-        count(
-          `the one before, ${verdict.answered ? 'killed before the answer was on disk' : 'its answer never came'}`,
-        );
+        count(`the one before, ${verdict.answered ? 'new file not in its place' : 'its answer never came'}`);
     }
     if (verdict.kind === 'fault') this.fault(`${describeDeath(death)}: ${verdict.what}`);
+  }
+
+  /** What came of it at the next refresh. */
+  addNext(verdict: Verdict, refreshed: boolean): void {
+    if (verdict.kind === 'one before' && verdict.answered && refreshed)
+      this.#counts['  of these, put there by the next refresh']++;
   }
 
   fault(what: string): void {

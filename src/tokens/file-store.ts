@@ -9,6 +9,7 @@ import { readFailure, unwritable, writeFailure } from './file-failure.js';
 import { editFields, mergeToken, type TokenFields } from './format.js';
 import { type LockOptions, withLock } from './lock.js';
 import { readTokenText, storedToken, type TokenText } from './read-file.js';
+import { finishKilledWrite } from './recovery.js';
 import { type Replacement, reserveReplacement } from './replacement.js';
 import type { LockedStore, NewToken, Reservation, StoredToken, TokenStore } from './token.js';
 
@@ -24,7 +25,11 @@ export function createFileStore(options: FileStoreOptions): TokenStore {
     read: () => readToken(path),
     async exclusively(work, signal) {
       const target = await targetOf(path);
-      return withLock(target, options, () => work(lockedStore(options)), signal);
+      const finishAndWork = async () => {
+        await finishKilledWrite(target);
+        return work(lockedStore(options));
+      };
+      return withLock(target, options, finishAndWork, signal);
     },
   };
 }

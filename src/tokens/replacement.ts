@@ -81,7 +81,7 @@ class ReservedReplacement implements Replacement {
       if (how === 'replace') await rename(this.path, this.target);
       else await createFrom(this.path, this.target);
       this.#state = 'published';
-      await syncDirectory(this.directory);
+      await syncHandle(this.directory);
     } catch (error) {
       throw writeFailure(this.target, error);
     }
@@ -143,8 +143,18 @@ export function alreadyExists(path: string): AppError {
   });
 }
 
-/** The name is durable only with its directory. Some network file systems cannot, and need not. */
-async function syncDirectory(directory: FileHandle): Promise<void> {
+/** The name of a file is durable only with its directory. */
+export async function syncDirectory(path: string): Promise<void> {
+  const directory = await open(path, constants.O_RDONLY);
+  try {
+    await syncHandle(directory);
+  } finally {
+    await directory.close();
+  }
+}
+
+/** Some network file systems cannot, and need not. */
+async function syncHandle(directory: FileHandle): Promise<void> {
   try {
     await directory.sync();
   } catch (error) {

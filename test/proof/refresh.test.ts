@@ -28,14 +28,19 @@ describe('the judge of a killed refresh', () => {
     newest: 'R2',
     answered: false,
     replaced: false,
+    written: false,
     told: false,
     text: fileWith('R1'),
     mode: fileMode,
   };
 
   it('takes the newest token at any time, and the one before until the new file is in place', () => {
-    expect(judge(killed)).toEqual({ kind: 'one before', answered: false });
-    expect(judge({ ...killed, answered: true })).toEqual({ kind: 'one before', answered: true });
+    expect(judge(killed)).toEqual({ kind: 'one before', answered: false, written: false });
+    expect(judge({ ...killed, answered: true })).toEqual({
+      kind: 'one before',
+      answered: true,
+      written: false,
+    });
     expect(judge({ ...killed, newest: 'R1' })).toEqual({ kind: 'newest', rotated: false });
     const done = { answered: true, replaced: true, told: true, text: fileWith('R2') };
     expect(judge({ ...killed, ...done })).toEqual({ kind: 'newest', rotated: true });
