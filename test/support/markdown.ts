@@ -29,10 +29,11 @@ export function fencesOf(text: string, language: string): string[] {
 /** Content of the fenced block between the comments `<!-- mark -->` and `<!-- /mark -->`. */
 export function markedBlock(text: string, mark: string): string {
   const between = text.split(`<!-- ${mark} -->`)[1]?.split(`<!-- /${mark} -->`)[0] ?? '';
-  const [, , , content] = [...between.matchAll(fence)][0] ?? [];
+  const [, indent = '', , content] = [...between.matchAll(fence)][0] ?? [];
   if (content === undefined)
     throw new Error(`there is no block between <!-- ${mark} --> and <!-- /${mark} -->`);
-  return content;
+  // In a list it is indented.
+  return content.replaceAll(new RegExp(`^${indent}`, 'gm'), '');
 }
 
 /** Contents of the code spans outside fenced blocks. */

@@ -13,12 +13,23 @@ export const alice = 'alice@example.test';
 export const bob = 'bob@example.test';
 export const inbox = 'inbox@example.test';
 
-/** The blocks of the pages. */
+/** What to put in the place of what stands on a page. */
+export type Changes = Readonly<Record<string, string>>;
+
+/** The block of a page between two marks, with `changes` made in it, in their order. */
+export async function blockOf(page: string, mark: string, changes: Changes = {}): Promise<string> {
+  const path = fileURLToPath(new URL(`../../docs/guides/${page}.md`, import.meta.url));
+  return Object.entries(changes).reduce(
+    (text, [there, here]) => text.replaceAll(there, here),
+    markedBlock(await readFile(path, 'utf8'), mark),
+  );
+}
+
+/** The blocks of the pages, for the relay's port and alice, with `changes` made before. */
 export interface Pages {
-  /** The one between two marks, `changes` made in it. */
-  block(page: string, mark: string, changes?: Readonly<Record<string, string>>): Promise<string>;
+  block(page: string, mark: string, changes?: Changes): Promise<string>;
   /** The same as JSON: a part of the configuration. */
-  json(page: string, mark: string, changes?: Readonly<Record<string, string>>): Promise<object>;
+  json(page: string, mark: string, changes?: Changes): Promise<object>;
 }
 
 export interface Scene extends Pages {
@@ -34,14 +45,8 @@ export async function startScene(
 ): Promise<Scene> {
   const service = await startMailService({ accounts: [alice, bob], recipients: [alice, inbox] });
   const port = await freePort();
-  const block: Pages['block'] = async (page, mark, changes = {}) => {
-    const path = fileURLToPath(new URL(`../../docs/guides/${page}.md`, import.meta.url));
-    const all = { ...changes, '2525': String(port), 'you@gmail.com': alice };
-    return Object.entries(all).reduce(
-      (text, [there, here]) => text.replaceAll(there, here),
-      markedBlock(await readFile(path, 'utf8'), mark),
-    );
-  };
+  const block: Pages['block'] = (page, mark, changes) =>
+    blockOf(page, mark, { ...changes, '2525': String(port), 'you@gmail.com': alice });
   const json: Pages['json'] = async (...of) => JSON.parse(await block(...of)) as object;
   const relay = await prepareRelay(service, { port, config: { ...(await configure({ block, json })) } });
   await relay.signIn(alice, bob);

@@ -1,12 +1,10 @@
 /**
- * An administrator who has sasl-xoauth2 changes what the README says and nothing else: its configuration file
- * gains the provider of these tests (Gmail and Outlook need no entry), its token files stay as they are, and its
- * main.cf, quoted here from the plugin's own README, gets our README's lines.
+ * The guide for who comes from sasl-xoauth2, followed to the letter: the configuration file gains the provider of these
+ * tests (Gmail and Outlook need no entry), the token files stay as they are, and main.cf changes as the page says.
  */
-import { readFile } from 'node:fs/promises';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { markedBlock } from '../support/markdown.js';
 import { changeMainCf, type Postfix } from '../support/postfix.js';
+import { blockOf } from './guide.js';
 import { type MailService, startMailService } from './mail-service.js';
 import { asStored, compose, takeApart } from './message.js';
 import { prepareRelay, type Relay, startClient } from './relay.js';
@@ -17,24 +15,6 @@ import { submitMessage } from './smtp-dialogue.js';
 const alice = 'alice@example.test';
 const bob = 'bob@example.test';
 const inbox = 'inbox@example.test';
-
-/** All that https://github.com/tarickb/sasl-xoauth2 tells people to put into main.cf. */
-const mainCfOfThePlugin = `
-smtp_sasl_auth_enable = yes
-smtp_sasl_password_maps = hash:/etc/postfix/sasl_passwd
-smtp_sasl_security_options =
-smtp_sasl_mechanism_filter = xoauth2
-smtp_tls_security_level = encrypt
-smtp_tls_CAfile = /etc/ssl/certs/ca-certificates.crt
-smtp_tls_session_cache_database = btree:\${data_directory}/smtp_scache
-relayhost = [smtp.gmail.com]:587
-`;
-
-/** The ini block of README.md between the two main.cf marks, with the port of these tests. */
-async function readmeLines(port: number): Promise<string> {
-  const readme = await readFile(new URL('../../README.md', import.meta.url), 'utf8');
-  return markedBlock(readme, 'main.cf').replaceAll(/\b2525\b/g, String(port));
-}
 
 describe.skipIf(programsMissing())('a machine that had sasl-xoauth2', () => {
   let service: MailService;
@@ -52,7 +32,8 @@ describe.skipIf(programsMissing())('a machine that had sasl-xoauth2', () => {
         log_full_trace_on_failure: 'no',
       },
     });
-    const mainCf = changeMainCf(mainCfOfThePlugin, await readmeLines(relay.port));
+    const lines = (mark: string) => blockOf('from-sasl-xoauth2', mark, { '2525': String(relay.port) });
+    const mainCf = changeMainCf(await lines('before main.cf'), await lines('after main.cf'));
     client = await startClient(service, mainCf);
   });
 
