@@ -53,7 +53,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
 const doors: Readonly<Record<string, readonly string[]>> = {
   '@napi-rs/keyring': ['tokens/keyring.ts'],
   commander: ['cli/program.ts'],
-  jose: ['oauth/service-account.ts'],
+  jose: ['oauth/service-account.ts', 'submission/jwt.ts'],
   'jsonc-parser': ['config/lenient-json.ts'],
   nodemailer: ['cli/submit-message.ts'],
   'openid-client': ['oauth/client.ts', 'oauth/discovery.ts'],

@@ -10,6 +10,8 @@ import { AppError, describeCause } from '../core/errors.js';
 export interface TrustSettings {
   readonly caBundleFile: string | undefined;
   readonly caCertsDir: string | undefined;
+  /** What the two are called where they were set; by default ca_bundle_file and ca_certs_dir. */
+  readonly settingNames?: Readonly<Record<'caBundleFile' | 'caCertsDir', string>> | undefined;
 }
 
 export interface TrustedRoots {
@@ -24,11 +26,12 @@ export interface TrustedRoots {
  * OpenSSL would silently ignore that one and whatever follows it.
  */
 export async function readTrustedRoots(settings: TrustSettings): Promise<TrustedRoots> {
-  if (settings.caBundleFile) return read('ca_bundle_file', settings.caBundleFile, (path) => [path]);
+  const names = settings.settingNames ?? { caBundleFile: 'ca_bundle_file', caCertsDir: 'ca_certs_dir' };
+  if (settings.caBundleFile) return read(names.caBundleFile, settings.caBundleFile, (path) => [path]);
   if (settings.caCertsDir) {
-    return read('ca_certs_dir', settings.caCertsDir, async (path) => {
-      const names = await readdir(path);
-      return names.toSorted().map((name) => join(path, name));
+    return read(names.caCertsDir, settings.caCertsDir, async (path) => {
+      const files = await readdir(path);
+      return files.toSorted().map((name) => join(path, name));
     });
   }
   return { ca: undefined, key: '' };
@@ -58,7 +61,7 @@ async function read(
     return roots;
   } catch (error) {
     throw new AppError('config-invalid', `${setting} ${path}: ${describeCause(error)}`, {
-      hint: `name a readable ${setting === 'ca_bundle_file' ? 'PEM file' : 'directory of PEM files'}, or remove ${setting}`,
+      hint: `name a readable ${setting.endsWith('_file') ? 'PEM file' : 'directory of PEM files'}, or remove ${setting}`,
       publicDetail: setting,
       cause: error,
     });

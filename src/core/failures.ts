@@ -236,6 +236,13 @@ export const failures = {
     'Run `mailbearer doctor ACCOUNT`: it shows [what the server says](#what-smtp-servers-say), and what the token allows.',
   ),
 
+  'auth-unavailable': failure(
+    'retry',
+    tempFail,
+    ofAccount,
+    'the sign-in cannot be checked now',
+    'The log names the option of `auth` that could not be used: see that the identity provider answers. Nobody is refused meanwhile, the client tries again.',
+  ),
   'listen-failed': failure(
     'fix-config',
     unavailable,

@@ -4,15 +4,21 @@
  * they are most of an hour apart, so a kept one would only be found dead, and a changed setting counts at once.
  * It knows nothing of OAuth, and never tries twice: a refresh that was sent may have been carried out.
  */
+import { readFile } from 'node:fs/promises';
 import { rootCertificates } from 'node:tls';
 import { Agent, type Dispatcher, ProxyAgent, request } from 'undici';
 import type { OAuthClient } from '../accounts/account.js';
-import { readTrustedRoots } from '../accounts/trusted-roots.js';
+import { readTrustedRoots, type TrustSettings } from '../accounts/trusted-roots.js';
 import { isLoopbackHost } from '../config/values.js';
 import { type Clock, systemClock } from '../core/clock.js';
-import { AppError } from '../core/errors.js';
+import { AppError, describeCause } from '../core/errors.js';
 
-export type HttpSettings = Pick<OAuthClient, 'proxy' | 'caBundleFile' | 'caCertsDir'>;
+export interface HttpSettings extends Pick<OAuthClient, 'proxy' | 'caBundleFile' | 'caCertsDir'> {
+  /** What the two are called where they were set. */
+  readonly settingNames?: TrustSettings['settingNames'];
+  /** PEM files, shown to the server. */
+  readonly clientCertificate?: { readonly certificateFile: string; readonly keyFile: string } | undefined;
+}
 
 export interface HttpOptions {
   readonly clock?: Clock | undefined;
@@ -104,7 +110,7 @@ async function createDispatcher(url: URL, settings: HttpSettings, timeoutMs: num
   const { ca } = await readTrustedRoots(settings);
   // undici's own limits would end a slow answer with words of its own; ours is the one that counts.
   const limits = { connectTimeout: timeoutMs, headersTimeout: 0, bodyTimeout: 0 };
-  const trust = ca === undefined ? {} : { ca };
+  const trust = { ...(ca && { ca }), ...(await readClientCertificate(settings)) };
   const proxy = proxyFor(url, settings);
   if (proxy === undefined) return new Agent({ ...limits, connect: trust });
   if (proxy.protocol !== 'http:' && proxy.protocol !== 'https:')
@@ -117,6 +123,19 @@ async function createDispatcher(url: URL, settings: HttpSettings, timeoutMs: num
     requestTls: trust,
     proxyTls: ca === undefined ? {} : { ca: proxyRoots(ca) },
   });
+}
+
+async function readClientCertificate({ clientCertificate }: HttpSettings) {
+  if (clientCertificate === undefined) return {};
+  const { certificateFile, keyFile } = clientCertificate;
+  try {
+    return { cert: await readFile(certificateFile), key: await readFile(keyFile) };
+  } catch (cause) {
+    throw new AppError('config-invalid', `the certificate of the client: ${describeCause(cause)}`, {
+      hint: `ls -l ${certificateFile} ${keyFile}`,
+      cause,
+    });
+  }
 }
 
 /** Plain http is for this machine; a proxy elsewhere would carry the secrets in clear to its own loopback. */

@@ -1,6 +1,6 @@
 /**
  * A Google service account that speaks for a mailbox (domain-wide delegation): the key file as Google hands it out,
- * and the assertion made with it. The only importer of jose.
+ * and the assertion made with it. Signs with jose.
  * Source: developers.google.com/identity/protocols/oauth2/service-account (HTTP/REST).
  */
 import { readFile } from 'node:fs/promises';
