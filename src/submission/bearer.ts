@@ -42,6 +42,8 @@ function createTokenCheck(
   const verify = local && createJwtCheck(settings, local, requests, clock);
   const ask = (introspection ?? tokeninfo) && createOnlineCheck(settings, requests);
   return async (token) => {
+    // RFC 6750, 2.1, and what providers make of it. Nothing else can be sent to one.
+    if (!/^[\x21-\x7e]+$/.test(token.reveal())) return refused('it is no bearer token');
     const look = verify && isJwt(token) ? verify : ask;
     const found = look === undefined ? refused('the token is no JWT') : await look(token);
     report(found.kind === 'unavailable' ? found.cause : undefined);

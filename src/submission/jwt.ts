@@ -8,7 +8,6 @@ import {
   type CryptoKey,
   customFetch,
   decodeJwt,
-  decodeProtectedHeader,
   errors,
   jwtVerify,
   type JWTVerifyGetKey,
@@ -17,6 +16,7 @@ import type { OAuth2Settings } from '../config/oauth2.js';
 import type { Clock } from '../core/clock.js';
 import { AppError, describeCause } from '../core/errors.js';
 import type { Secret } from '../core/secret.js';
+import { parseAnswer } from '../oauth/normalise.js';
 import { readKey } from './key-directory.js';
 import type { ProviderRequests } from './provider-requests.js';
 import { type Look, refused } from './token-fields.js';
@@ -27,15 +27,10 @@ const algorithms = ['RS', 'PS', 'ES', 'HS'].flatMap((family) => sizes.map((size)
 /** How far the provider's clock may be ahead of ours. It never lengthens a token's life. Seconds. */
 const clockToleranceSeconds = 30;
 
-/** Whether a token is meant to be read: then it is judged here, and whoever made it gets no second opinion. */
+/** Whether a token is meant to be read: then it is judged here, however damaged, and nowhere else. */
 export function isJwt(token: Secret): boolean {
-  const text = token.reveal();
-  if (!/^[\w-]+\.[\w-]*\.[\w-]*$/.test(text)) return false;
-  try {
-    return decodeProtectedHeader(text).alg !== undefined;
-  } catch {
-    return false;
-  }
+  const [header = '', ...rest] = token.reveal().split('.');
+  return rest.length === 2 && parseAnswer(Buffer.from(header, 'base64url').toString()) !== undefined;
 }
 
 export type JwtCheck = (token: Secret) => Promise<Look>;
@@ -60,6 +55,7 @@ export function createJwtCheck(
       });
       if (payload.iat !== undefined && payload.iat > now / 1000 + clockToleranceSeconds)
         return refused('the token was issued in the future');
+      if (typeof payload.sub !== 'string') return refused('the sub of the token is no string');
       return { kind: 'known', fields: payload, local: true };
     } catch (error) {
       if (error instanceof AppError) return { kind: 'unavailable', cause: error };

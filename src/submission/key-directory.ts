@@ -37,6 +37,9 @@ export async function readKey(
   return alg.startsWith('HS') ? octetsIn(text.trim(), file) : publicKeyIn(text.trim(), alg, file);
 }
 
+/** RFC 7518, 3.2, asks as many as the hash has; less than these can be found out from a token. */
+const leastOctets = 32;
+
 /** One part of the path. */
 export function escapeKeyName(name: string | undefined): string {
   // A part of dots alone would be a directory; an empty one, none.
@@ -48,7 +51,10 @@ export function escapeKeyName(name: string | undefined): string {
 
 function octetsIn(text: string, file: string): Uint8Array {
   if (!/^[\w+/-]+={0,2}$/.test(text)) throw unusable(file, 'it is not in base64');
-  return Buffer.from(text, 'base64');
+  const octets = Buffer.from(text, 'base64');
+  if (octets.length < leastOctets)
+    throw unusable(file, `a secret needs ${leastOctets} octets, for it can be guessed else`);
+  return octets;
 }
 
 function publicKeyIn(text: string, alg: string, file: string): KeyObject {

@@ -2,7 +2,7 @@
 import { once } from 'node:events';
 import { createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { TLSSocket } from 'node:tls';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type Clock, systemClock } from '../../src/core/clock.js';
@@ -149,6 +149,13 @@ describe('what a token must say', () => {
     expect(await checks.token(token, 'other@example.com')).toBe(invalid);
     expect(checks.log).toEqual(['debug: token refused: the token is of another user']);
   });
+});
+
+it('refuses what is no bearer token without asking', async () => {
+  const checks = checksUnderTest({ introspection_url: server.url.href });
+  for (const odd of ['', 'a b', 'a\r\nX-Header: b', 'ö', 'a\0'])
+    expect(await checks.token(odd, user)).toBe(invalid);
+  expect(server.requests).toHaveLength(0);
 });
 
 describe('the challenge of a refusal', () => {
@@ -302,6 +309,7 @@ describe('the connection to the provider', () => {
       checksUnderTest({ introspection_url: secure.url.href, ...oauth2 }).token(token, user);
     expect(await check({})).toMatch(/^unavailable: 454 introspection_url: .*certificate/);
     expect(await check({ tls_ca_cert_file: authority.certificateFile })).toBe(user);
+    expect(await check({ tls_ca_cert_dir: dirname(authority.certificateFile) })).toBe(user);
     const trusted = await createCertificateAuthority(join(directory.path, 'other'));
     expect(await check({ tls_ca_cert_file: trusted.certificateFile })).toMatch(/^unavailable/);
     expect(await check({ tls_ca_cert_file: '/nowhere.pem' })).toMatch(

@@ -121,6 +121,7 @@ describe('what a JWT must say', () => {
     ['aud of another client', { ...claims, aud: 'chat' }, invalid],
     ['aud among others', { ...claims, aud: ['chat', 'mail'] }, user],
     ['sub', without('sub'), invalid],
+    ['sub that is no name', { ...claims, sub: 7 as unknown as string, email: user }, invalid],
     ['sub of another user', { ...claims, sub: 'other@example.org' }, invalid],
     ['email before sub', { ...claims, email: 'other@example.org' }, invalid],
     ['active', { ...claims, active: false }, invalid],
@@ -153,7 +154,10 @@ describe('with local, other tokens', () => {
     const checks = local({ introspection_url: server.url.href });
     expect(await checks.token('opaque.token', user)).toBe(user);
     expect(server.requests.map(({ form }) => form.get('token'))).toEqual(['opaque.token']);
-    for (const bad of [await sign({ ...claims, exp: 1 }), await sign(claims, undefined, { kid: 'unknown' })])
+    const damaged = `${await sign(claims)}=`;
+    const unnamed = `e30.${damaged.split('.')[1]}.AAAA`;
+    const expired = await sign({ ...claims, exp: 1 });
+    for (const bad of [damaged, unnamed, expired, await sign(claims, undefined, { kid: 'unknown' })])
       expect(await checks.token(bad, user)).toBe(invalid);
     expect(server.requests).toHaveLength(1);
   });

@@ -60,8 +60,9 @@ describe('a key', () => {
   });
 
   it('of HS256 is octets in base64', async () => {
-    await put('default/HS256/default', 'c2VjcmV0\n');
-    expect(Buffer.from((await read('HS256')) as Uint8Array).toString()).toBe('secret');
+    const secret = 'x'.repeat(32);
+    await put('default/HS256/default', `${btoa(secret)}\n`);
+    expect(Buffer.from((await read('HS256')) as Uint8Array).toString()).toBe(secret);
   });
 
   it('is none where its name can be no file', async () => {
@@ -74,6 +75,7 @@ describe('a key', () => {
     ['ES256', '{"kty":"geheim"}', /no public key/],
     ['HS256', 'geheim!', /not in base64/],
     ['HS256', '', /not in base64/],
+    ['HS256', 'geheim', /32 octets/],
   ])('that is damaged is named, and not shown: %s %s', async (alg, content, words) => {
     await put(`default/${alg}/default`, content);
     const failure = await read(alg).catch((thrown: unknown) => thrown as Error);
