@@ -86,3 +86,10 @@ export function parseNetwork(text: string): Parsed<ClientNetwork> {
     return { problem: 'expected an address or a network such as "192.0.2.0/24" or "2001:db8::/32"' };
   return { value: { family, address, prefix } };
 }
+
+/** Where this machine itself reaches a port. */
+export function nearAddress({ host, port }: ListenAddress): ListenAddress {
+  return { host: near[host] ?? host, port };
+}
+
+const near: Readonly<Record<string, string | undefined>> = { '0.0.0.0': '127.0.0.1', '::': '::1' };

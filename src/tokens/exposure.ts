@@ -24,7 +24,8 @@ export function secretFiles(config: Config, tokenFiles: readonly string[]): read
   const keys = [...config.providers.values(), ...config.accounts.values()].flatMap(({ grant }) =>
     [grant?.keyFile, grant?.serviceAccountFile].filter((path) => path !== undefined),
   );
-  return [...new Set([...config.secretFiles, ...keys, ...tokenFiles])];
+  const ports = (config.relay.listen ?? []).flatMap(({ certificate }) => certificate?.keyFile ?? []);
+  return [...new Set([...config.secretFiles, ...keys, ...ports, ...tokenFiles])];
 }
 
 /** Of `paths`, in their order. A group by which this process reads somebody else's file is one that needs it. */

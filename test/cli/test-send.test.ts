@@ -132,4 +132,15 @@ describe('test-send', () => {
   test('takes addresses only', async () => {
     expect((await place.run('test-send', '--from', 'me', '--to', to)).status).toBe(exitStatus.usage);
   });
+
+  test('takes the port of relay.listen that demands nothing, or says that there is none', async () => {
+    const demanding = { address: '127.0.0.1:1', auth: { required: true } };
+    const accounts = { [from]: { provider: 'corp' } };
+    await place.configure({ accounts, relay: { listen: [demanding] } });
+    const { status, stderr } = await send();
+    expect(status).toBe(exitStatus.usage);
+    expect(stderr).toMatch(/each port of relay\.listen demands TLS or AUTH\nhint: send with --direct/);
+    await place.configure({ accounts, relay: { listen: [demanding, `127.0.0.1:${port}`] } });
+    expect((await send()).stderr).toMatch(new RegExp(`:${port}`));
+  });
 });

@@ -14,6 +14,7 @@ import { lacksRefreshToken, noRefreshToken } from '../../refresh/failure.js';
 import { findExposures, secretFiles } from '../../tokens/exposure.js';
 import type { StoredToken } from '../../tokens/token.js';
 import { accountOf, type Context, openContext } from '../context.js';
+import { examineListeners } from '../listener-findings.js';
 import type { Ui } from '../ui.js';
 import { describe, type Facts, failed, passed } from '../verdict.js';
 
@@ -77,6 +78,9 @@ async function examine(context: Context): Promise<Findings> {
   );
   for (const { message, remedy } of await findExposures(files)) warnings.push({ message, hint: remedy });
   const known = all.map(({ account }) => account);
+  const ports = await examineListeners(config, known, means.clock.now());
+  errors.push(...ports.errors);
+  warnings.push(...ports.warnings);
   const { conflicts, missingDefault } = buildRoutes(known, config.defaultAccount);
   errors.push(...conflicts.map(describeConflict));
   if (missingDefault !== undefined) errors.push(describeMissingDefault(missingDefault, known));

@@ -4,6 +4,7 @@
  */
 import { canSubmit, type SubmittingAccount } from '../../accounts/account.js';
 import { readTrustedRoots } from '../../accounts/trusted-roots.js';
+import { nearAddress, plainListener } from '../../config/listener.js';
 import { isAddress } from '../../config/values.js';
 import { AppError, exitStatus } from '../../core/errors.js';
 import { adviceForRefusal } from '../../relay/refusal-advice.js';
@@ -60,8 +61,13 @@ export function runTestSend(options: TestSendOptions, ui: Ui): Promise<number> {
 }
 
 function throughRelay({ config }: Context): Way {
-  const [address = { host: '127.0.0.1', port: 2525 }] = config.relay.listen ?? [];
-  return { server: { ...address, tls: 'none' } };
+  const { listen = [plainListener({ host: '127.0.0.1', port: 2525 })] } = config.relay;
+  const open = listen.find(({ auth, tls }) => tls !== 'implicit' && auth?.required !== true);
+  if (open === undefined)
+    throw new AppError('usage', 'each port of relay.listen demands TLS or AUTH', {
+      hint: 'send with --direct, or add "127.0.0.1:2525" to relay.listen',
+    });
+  return { server: { ...nearAddress(open), tls: 'none' } };
 }
 
 /** Throws AppError: no such account, no token, no server. */

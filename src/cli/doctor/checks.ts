@@ -6,6 +6,7 @@ import { configCheck } from './config.js';
 import { daemonCheck } from './daemon.js';
 import { clockCheck, dnsCheck, endpointCheck, proxyCheck, tlsCheck } from './endpoint.js';
 import { filesCheck } from './files.js';
+import { portsCheck } from './ports.js';
 import { postfixChrootCheck } from './postfix-chroot.js';
 import { postfixTlsCheck } from './postfix-tls.js';
 import { postfixCheck } from './postfix.js';
@@ -29,6 +30,7 @@ export const accountChecks: readonly AccountCheck[] = [
 ];
 
 export const surroundingChecks: readonly MachineCheck[] = [
+  portsCheck,
   daemonCheck,
   postfixCheck,
   postfixTlsCheck,

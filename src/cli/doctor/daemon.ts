@@ -1,5 +1,7 @@
 /** Whether something listens where the relay should, and whether it is mailbearer. */
 import { connect } from 'node:net';
+import { connect as connectTls } from 'node:tls';
+import { type ListenerSettings, nearAddress, plainListener } from '../../config/listener.js';
 import { describeCause } from '../../core/errors.js';
 import { fail, type MachineCheck, pass, skip, type Verdict } from './check.js';
 
@@ -11,16 +13,20 @@ export const daemonCheck: MachineCheck = {
   looksAt: 'Whether something listens at each address of `relay.listen`, and whether it is mailbearer.',
   mendedBy: '`systemctl start mailbearer`; where something else listens, another port.',
   async run({ config }) {
-    const addresses = config.relay.listen ?? [{ host: '127.0.0.1', port: 2525 }];
-    if (addresses.length === 0) return [skip('relay.listen is empty: mail is taken nowhere')];
-    return Promise.all(addresses.map(examine));
+    const listeners = config.relay.listen ?? [plainListener({ host: '127.0.0.1', port: 2525 })];
+    if (listeners.length === 0) return [skip('relay.listen is empty: mail is taken nowhere')];
+    return Promise.all(listeners.map(examine));
   },
 };
 
-function examine({ host, port }: { host: string; port: number }): Promise<Verdict> {
+function examine(listener: ListenerSettings): Promise<Verdict> {
+  const { host, port } = nearAddress(listener);
   const where = `${host}:${port}`;
   return new Promise((resolve) => {
-    const socket = connect({ host, port, timeout: timeoutMs });
+    const address = { host, port, timeout: timeoutMs };
+    // Whom to trust is the clients' affair; here it matters who answers.
+    const socket =
+      listener.tls === 'implicit' ? connectTls({ ...address, rejectUnauthorized: false }) : connect(address);
     const end = (verdict: Verdict) => {
       socket.destroy();
       resolve(verdict);
@@ -31,6 +37,8 @@ function examine({ host, port }: { host: string; port: number }): Promise<Verdic
     socket.once('data', (chunk) => {
       const [greeting = ''] = chunk.toString('latin1').split('\r\n');
       if (/^220 .* ESMTP mailbearer$/.test(greeting)) end(pass(`listens on ${where}`));
+      else if (listener.clients !== undefined && greeting.startsWith('554 5.7.1 '))
+        end(pass(`listens on ${where}, for other machines than this`));
       else if (/^421 .*mailbearer|^421 4\./.test(greeting)) end(fail(`${where} takes no more: ${greeting}`));
       else
         end(

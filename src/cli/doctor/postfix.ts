@@ -1,6 +1,7 @@
 /** Whether Postfix, where there is one, hands its mail to the relay, and what leads past it. */
 import { isIP } from 'node:net';
 import type { Config, ListenAddress } from '../../config/config.js';
+import { nearAddress } from '../../config/listener.js';
 import { fail, type MachineCheck, pass, skip, type Verdict } from './check.js';
 import { findPostfix, type Settings, sourceOf, tablesOf } from './main-cf.js';
 import {
@@ -84,7 +85,7 @@ export function judgeRouting(
 }
 
 function judgeHop({ bracketed, host, text }: NextHop, addresses: readonly ListenAddress[]): Verdict {
-  const bare = addresses.map((address) => address.host);
+  const bare = addresses.map((address) => nearAddress(address).host);
   if (isIP(host) !== 0 && !bare.includes(host))
     return fail(
       `mail is handed to ${text}, and the relay listens on ${bare.join(', ')}`,
