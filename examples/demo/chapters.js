@@ -134,3 +134,34 @@ export async function awaitExpiry({ story }, { provider }, before, usedToken) {
   });
   story.say(`Token ${shorten(usedToken)} no longer works: the provider says that it is not active.`);
 }
+
+/**
+ * Says what can be tried, and tells of each message that arrives, until Ctrl-C.
+ *
+ * @param {Stage} stage
+ * @param {Servers} servers
+ * @param {Relay} relay
+ */
+export async function keepRunning({ story, directory, keep }, { submission }, { port }) {
+  const config = `--config-file ${join(directory, configFile)}`;
+  story.say('All of it runs on until Ctrl-C. In another terminal, in this directory:');
+  story.say();
+  for (const command of [
+    "printf 'Subject: hello\\n\\nIt works.\\n' | curl --crlf --upload-file - \\",
+    `    --url smtp://127.0.0.1:${port} --mail-from ${alice} --mail-rcpt ${bob}`,
+    `node bin/mailbearer.js status ${config}`,
+    `node bin/mailbearer.js token ${alice} ${config}`,
+    `node bin/mailbearer.js status --watch ${config}`,
+  ])
+    story.say(command);
+  story.say();
+  story.say(`The tokens are in ${join(directory, 'tokens')}: move one away, and see`);
+  story.say('what the relay answers then.');
+  story.say();
+  let told = submission.messages.length;
+  await keep(() => {
+    for (const { content, accessToken } of submission.messages.slice(told))
+      story.ok(`${content.length} octets arrived, with token ${shorten(accessToken)}`);
+    told = submission.messages.length;
+  });
+}

@@ -4,14 +4,18 @@
  * really happens, by the real command line, against an OpenID provider and a submission server in this process.
  * Exits with 0 only if both messages arrived byte for byte.
  *
+ * --keep                         go on until Ctrl-C, for whoever wants to try things
  * MAILBEARER_DEMO_DIRECTORY=DIR  work in DIR, which must not exist, and leave the files there to be looked at
  * MAILBEARER_DEMO_CORRUPT=1      let the submission server change an octet, which the demo must notice
  */
-import { awaitExpiry, awaitRefresh, getToken, startRelay, submitMessage } from './chapters.js';
+import { parseArgs } from 'node:util';
+import { awaitExpiry, awaitRefresh, getToken, keepRunning, startRelay, submitMessage } from './chapters.js';
 import { accessTokenSeconds, startServers } from './servers.js';
 import { difficulties } from './messages.js';
 import { perform } from './stage.js';
 import { whatNext } from './what-next.js';
+
+const { values } = parseArgs({ options: { keep: { type: 'boolean', default: false } } });
 
 process.exitCode = await perform(async (stage) => {
   const { story } = stage;
@@ -51,5 +55,6 @@ process.exitCode = await perform(async (stage) => {
   story.ok(second.verdict);
 
   story.step('Your turn');
-  story.say(whatNext);
+  if (values.keep) await keepRunning(stage, servers, relay);
+  else story.say(whatNext);
 });

@@ -7,11 +7,14 @@
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { constants, tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { startMailbearer } from './mailbearer.js';
 import { Story } from './story.js';
 
 /** Several times what a slow machine needs. */
 const patienceMs = 120_000;
+/** Between two looks of who keeps the stage. */
+const lookMs = 200;
 /** Of a program's output, when something failed; the cause is near the end. */
 const linesShown = 20;
 
@@ -24,6 +27,8 @@ const linesShown = 20;
  * @property {<T extends { close(): Promise<void> }>(started: T) => T} add Remembers to close something, and gives
  * it back.
  * @property {(...args: string[]) => Program} start Runs a `mailbearer` command in the directory.
+ * @property {(look: () => void) => Promise<void>} keep Calls `look` again and again until Ctrl-C, which is then the
+ * end that everybody expects: status 0.
  */
 
 /**
@@ -65,7 +70,16 @@ export async function perform(tell) {
       programs.push(program);
       return program;
     };
-    await tell({ story, directory, add, start });
+    /** @type {Stage['keep']} */
+    const keep = async (look) => {
+      clearTimeout(limit);
+      while (!signal.aborted) {
+        look();
+        await sleep(lookMs, undefined, { signal }).catch(() => undefined);
+      }
+      status = 0;
+    };
+    await tell({ story, directory, add, start, keep });
   } catch (error) {
     // Who interrupts knows why; otherwise the command that ran at that time may say it.
     report(signal.aborted ? signal.reason : error, status === 0 ? programs.at(-1) : undefined);

@@ -17,5 +17,5 @@ Let Postfix send through it, with three lines in /etc/postfix/main.cf:
   smtp_sasl_auth_enable = no
   smtp_tls_policy_maps = inline:{[127.0.0.1]:2525=none}
 
-README.md goes on from here. MAILBEARER_DEMO_DIRECTORY=/tmp/demo npm run demo
-leaves the files of this demo in /tmp/demo.`;
+README.md goes on from here. npm run demo -- --keep leaves the demo running
+for you to try; MAILBEARER_DEMO_DIRECTORY=/tmp/demo leaves its files there.`;

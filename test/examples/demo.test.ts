@@ -15,6 +15,7 @@ import { Story } from '../../examples/demo/story.js';
 import { startSubmissionServer } from '../../examples/demo/submission-server.js';
 import {
   type ExitStatus,
+  run,
   type RunningProgram,
   startProgram,
   Teardown,
@@ -36,8 +37,8 @@ beforeAll(async () => {
 });
 afterAll(() => teardown.run());
 
-function startDemo(env: NodeJS.ProcessEnv = {}): RunningProgram {
-  const program = startProgram(process.execPath, [demo], {
+function startDemo(env: NodeJS.ProcessEnv = {}, ...args: readonly string[]): RunningProgram {
+  const program = startProgram(process.execPath, [demo, ...args], {
     name: 'the demo',
     env: { PATH: process.env['PATH'], TMPDIR: temporary, ...env },
   });
@@ -102,6 +103,20 @@ describe('the demo that ends early', () => {
     expect(output).toMatch(/^demo failed: the message did not arrive byte for byte: octet \d+ differs$/m);
     expect(output).toMatch(/^mailbearer serve said:\n[^]*"message sent"/m);
     expect(output).not.toMatch(byteForByte);
+    expect(await leftovers()).toEqual([]);
+  });
+
+  test('goes on with --keep until Ctrl-C, and what it says can be tried', async () => {
+    const program = startDemo({}, '--keep');
+    await program.waitForOutput(/what the relay answers then\./);
+    const [commands = ''] = /^ +printf[^]*(?=^ {3}node .* --watch)/m.exec(program.output()) ?? [];
+    const shown = await run('sh', ['-ec', commands], {
+      cwd: fileURLToPath(new URL('../..', import.meta.url)),
+    });
+    expect(shown).toContain('alice@example.test');
+    await program.waitForOutput(/✓ \d+ octets arrived, with token/);
+    process.kill(program.pid, 'SIGINT');
+    expect(await program.exited).toEqual({ code: 0, signal: null });
     expect(await leftovers()).toEqual([]);
   });
 
