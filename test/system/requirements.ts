@@ -29,6 +29,7 @@ const programs = {
   'libsasl2-modules-kdexoauth2': ['dpkg-query', '-W', 'libsasl2-modules-kdexoauth2'],
   msmtp: ['msmtp', '--version'],
   mutt: ['mutt', '-v'],
+  openssl: ['openssl', 'version'],
   // Not python3-minimal, which has no smtplib.
   python3: ['python3', '-c', 'import json, smtplib'],
   swaks: ['swaks', '--version'],
