@@ -1,17 +1,18 @@
 /**
- * The guide for Postfix: a Postfix with the page's lines, beside a server that wants a password, and an instance that
- * the page's commands make.
+ * The guides for Postfix and docker-mailserver: a Postfix with the pages' lines, beside a server that wants a password,
+ * and an instance that the page's commands make.
  */
 import { once } from 'node:events';
 import { readFile, writeFile } from 'node:fs/promises';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
+import { format } from 'prettier';
 import { SMTPServer } from 'smtp-server';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { makeDebianMachine } from '../support/debian-machine.js';
-import type { Postfix } from '../support/postfix.js';
+import { type Postfix, startPostfix } from '../support/postfix.js';
 import { eventually, freePort, run } from '../support/process.js';
-import { alice, inbox, type Scene, startScene } from './guide.js';
+import { alice, bob, inbox, type Scene, startScene } from './guide.js';
 import { compose } from './message.js';
 import { startClient } from './relay.js';
 import { mountsMissing, programsMissing } from './requirements.js';
@@ -93,6 +94,28 @@ describe.skipIf(programsMissing() || mountsMissing())('Postfix, set up as its gu
       await once(listener, 'listening');
       return (listener.address() as AddressInfo).port;
     }
+  });
+
+  it('sends as docker-mailserver has it set up, all mail or that of some senders', async () => {
+    const composeFile = await scene.block('docker-mailserver', 'compose.override.yaml');
+    // No container engine runs here: that it is YAML, and what becomes of the setting, is all that can be seen.
+    await format(composeFile, { parser: 'yaml' });
+    const [, relayhost] = /DEFAULT_RELAY_HOST=(.*)/.exec(composeFile) ?? [];
+    const all = await startPostfix(join(scene.service.directory, 'dms'), `relayhost = ${relayhost}\n`);
+    teardown.add(all);
+    expect(await scene.arrival(() => submit(all.port, bob))).toContain(sentBy(bob));
+
+    const table = join(scene.service.directory, 'relay-by-sender.cf');
+    await writeFile(table, await scene.block('docker-mailserver', 'relay-by-sender.cf'));
+    const lines = await scene.block('docker-mailserver', 'postfix-main.cf', {
+      '/tmp/docker-mailserver/relay-by-sender.cf': table,
+    });
+    const some = await startPostfix(
+      join(scene.service.directory, 'dms-some'),
+      `${lines}smtp_tls_security_level = encrypt\n`,
+    );
+    teardown.add(some);
+    expect(await scene.arrival(() => submit(some.port, alice))).toContain(sentBy(alice));
   });
 
   it('sends through an instance of its own, senders rewritten that no account may use', async () => {
