@@ -6,7 +6,7 @@ import { randomBytes } from 'node:crypto';
 import { createServer, type Server } from 'node:net';
 import { AppError, describeCause, systemErrorCode } from '../core/errors.js';
 import type { ListenAddress } from '../config/config.js';
-import { type ListenerSettings, plainListener } from '../config/listener.js';
+import { exposureOf, type ListenerSettings, plainListener } from '../config/listener.js';
 import { isLoopbackHost } from '../config/values.js';
 import { admission } from './client-networks.js';
 import { ConnectionGate, turnAway } from './connection-gate.js';
@@ -92,6 +92,9 @@ export async function startRelay(options: RelayOptions): Promise<Relay> {
       floodLog.log('error', { cause: describeCause(error) }, 'a connection could not be accepted'),
     );
     servers.push(server);
+    // A name of this machine, such as localhost, is what DNS and hosts file make of it.
+    const exposure = exposureOf({ ...settings, host: addressOf(server).host });
+    if (exposure !== undefined) throw new AppError('config-invalid', `relay.listen: ${where}: ${exposure}`);
   };
   const stopListening = () => {
     for (const server of servers) server.close();

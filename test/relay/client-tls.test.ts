@@ -14,7 +14,7 @@ import {
 import { temporaryDirectory } from '../support/process.js';
 import { type RelayUnderTest, TestClient } from '../support/relay-under-test.js';
 import { VirtualClock } from '../support/virtual-clock.js';
-import { afterwards, oneAccount, submit } from './scene.js';
+import { afterwards, envelope, oneAccount, replies, submit } from './scene.js';
 
 let authority: CertificateAuthority;
 let directory: Awaited<ReturnType<typeof temporaryDirectory>>;
@@ -200,6 +200,34 @@ describe('a port with TLS from the start', () => {
     expect(await client.rest()).toEqual([expect.stringMatching(/^421 4\.3\.2 /)]);
     expect(await idle.rest()).toEqual([]);
     expect(failures(relay)).toEqual([]);
+  });
+});
+
+describe('a message in TLS', () => {
+  it('that is large arrives whole, though the upstream reads slowly', async () => {
+    const { relay, upstream } = await oneAccount({}, { listen: [port('implicit')] });
+    const client = await TestClient.overTls(connect(relay.port, '127.0.0.1'), trusting());
+    await client.reply();
+    await client.say('EHLO client.example');
+    const text = `Subject: large\r\n\r\n${`${'x'.repeat(70)}\r\n`.repeat(100_000)}.\r\n`;
+    expect((await submit(client, text)).at(-1)).toBe('250 2.0.0 Ok: queued');
+    expect(upstream.messages[0]?.data).toHaveLength(text.length);
+  });
+
+  it('whose end does not come is never sent', async () => {
+    const { relay, upstream } = await oneAccount({}, { listen: [port('starttls')] });
+    for (const vanish of ['end', 'destroy', 'resetAndDestroy'] as const) {
+      const clear = await greeted(relay);
+      const client = await startTls(clear);
+      await client.say('EHLO client.example');
+      client.send(envelope);
+      await replies(client, 3);
+      client.send('Subject: half\r\n\r\nof it\r\n');
+      const before = upstream.truncated.length;
+      (vanish === 'end' ? client : clear).socket[vanish]();
+      await expect.poll(() => upstream.truncated.length).toBe(before + 1);
+    }
+    expect(upstream.messages).toEqual([]);
   });
 });
 

@@ -81,3 +81,11 @@ describe('a port that demands AUTH', () => {
     expect(upstream.messages).toEqual([]);
   });
 });
+
+it('a port that turns out to be reached by other machines is not opened, whatever its name promised', async () => {
+  const listen = [plainListener({ host: '127.0.0.1', port: 0 }), plainListener({ host: '0.0.0.0', port: 0 })];
+  await expect(relayWith([], { listen })).rejects.toMatchObject({
+    code: 'config-invalid',
+    message: expect.stringMatching(/^relay\.listen: 0\.0\.0\.0:0: other machines can reach 0\.0\.0\.0/),
+  });
+});
