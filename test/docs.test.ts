@@ -112,15 +112,19 @@ describe('the documentation', () => {
     expect(Object.keys(failures).filter(missing)).toEqual([]);
   });
 
-  it('quotes lines of the log that the program can write', () => {
+  it('quotes lines of the log and replies that the program can write', () => {
     const sources = readdirSync(join(root, 'src'), { recursive: true, encoding: 'utf8' })
       .filter((name) => name.endsWith('.ts'))
       .map((name) => read(join('src', name)))
       .join('\n');
-    const quoted = tableRows(read('docs/troubleshooting.md'), 'line').flatMap(([line = '']) => codeOf(line));
-    expect(quoted.length).toBeGreaterThan(10);
-    // What stands for something else is left out: `account NAME cannot be used: …`.
-    const parts = quoted
+    const page = read('docs/troubleshooting.md');
+    const quoted = (head: string) => tableRows(page, head).flatMap(([cell = '']) => codeOf(cell));
+    const lines = quoted('line');
+    const replies = quoted('symptom').filter((code) => /^\d{3} /.test(code));
+    expect(lines.length).toBeGreaterThan(10);
+    expect(replies.length).toBeGreaterThan(5);
+    // What stands for something else is left out: `account NAME cannot be used: …`, `454 4.7.0 you@gmail.com: …`.
+    const parts = [...lines, ...replies.map((reply) => reply.replace(/^[\d. ]+(?:\S+: )?|<.*/g, ''))]
       .flatMap((line) => line.split(/[A-Z]{4,}|…/))
       .map((part) => part.replace(/[:\s]+$/, '').trim());
     expect(parts.filter((part) => !sources.includes(part))).toEqual([]);

@@ -10,6 +10,7 @@ import { format } from 'prettier';
 import { SMTPServer } from 'smtp-server';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { makeDebianMachine } from '../support/debian-machine.js';
+import { codeOf, tableRows } from '../support/markdown.js';
 import { type Postfix, startPostfix } from '../support/postfix.js';
 import { eventually, freePort, run } from '../support/process.js';
 import { alice, bob, inbox, type Scene, startScene } from './guide.js';
@@ -94,6 +95,36 @@ describe.skipIf(programsMissing() || mountsMissing())('Postfix, set up as its gu
       await once(listener, 'listening');
       return (listener.address() as AddressInfo).port;
     }
+  });
+
+  it('logs the words that the page for troubleshooting has', async () => {
+    const page = await readFile(new URL('../../docs/troubleshooting.md', import.meta.url), 'utf8');
+    const words = tableRows(page, 'words in its log').flatMap(([cell = '']) => codeOf(cell)[0] ?? []);
+    const [tls, refused, reply, table] = words as [string, string, string, string];
+    const { relay, service } = scene;
+    const closed = await freePort();
+    const stumble = async (name: string, lines: string, from: string, expected: string) => {
+      const postfix = teardown.add(await startPostfix(join(service.directory, name), lines));
+      await submit(postfix.port, from).catch(() => undefined);
+      await eventually(
+        expected,
+        async () => (await postfix.log()).includes(expected) || undefined,
+        postfix.log,
+      );
+    };
+    const relayhost = (port: number) => `relayhost = [127.0.0.1]:${port}\n`;
+    const nowhere = join(service.directory, 'not-made');
+    await Promise.all([
+      stumble('no-policy', `${relayhost(relay.port)}smtp_tls_security_level = encrypt\n`, alice, tls),
+      stumble('closed', relayhost(closed), alice, refused.replace('2525', String(closed))),
+      stumble('unknown', relayhost(relay.port), stranger, reply.replace('454 4.7.0', '450 4.7.1')),
+      stumble(
+        'no-table',
+        `sender_dependent_relayhost_maps = hash:${nowhere}\n`,
+        alice,
+        table.replace('/etc/postfix/relay_by_sender', nowhere),
+      ),
+    ]);
   });
 
   it('sends as docker-mailserver has it set up, all mail or that of some senders', async () => {
