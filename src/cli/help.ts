@@ -159,6 +159,19 @@ Examples:
   $ mailbearer test-send --from me@gmail.com --to you@example.org --direct
 `;
 
+const passwdHelp = `
+The passwords with which clients sign in to a port of the relay that has a passwords_file; see
+docs/submission-auth.md. A password is typed, or read from standard input, or made by --generate; the file
+holds hashes. A running serve knows of a change at once. One that is an address may send for itself, unless
+--sender, --account or --any-sender says otherwise.
+
+Examples:
+  $ mailbearer passwd add scan@corp.example hall-printer --generate
+  $ mailbearer passwd add app backup --sender backup@corp.example --sender @apps.corp.example < secret
+  $ mailbearer passwd list
+  $ mailbearer passwd remove scan@corp.example hall-printer
+`;
+
 const completionHelp = `
 Examples:
   $ mailbearer completion bash | sudo tee /usr/share/bash-completion/completions/mailbearer
@@ -185,6 +198,7 @@ export const commandHelp: Readonly<Record<string, string>> = {
   revoke: revokeHelp,
   doctor: doctorHelp,
   'test-send': testSendHelp,
+  passwd: passwdHelp,
   completion: completionHelp,
   serve: serveHelp,
 };

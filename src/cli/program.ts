@@ -10,10 +10,12 @@ import { completionFor, type Shell, shells } from './completion/completion.js';
 import { clouds, presets } from '../providers/index.js';
 import { unattendedGrants } from './grant-flags.js';
 import type { GetTokenOptions } from './commands/get-token.js';
+import type { PasswdOptions } from './commands/passwd.js';
 import type { TestSendOptions } from './commands/test-send.js';
 import { commandHelp, mainHelp } from './help.js';
 import type { Ui } from './ui.js';
 
+const passwdActions: readonly PasswdOptions['action'][] = ['add', 'list', 'remove'];
 const logLevels: readonly LogLevel[] = ['trace', 'debug', 'info', 'warn', 'error', 'silent'];
 
 /** Options of the program itself; commander takes them before and after the command. */
@@ -192,6 +194,28 @@ export function createProgram(
       const { runTestSend } = await import('./commands/test-send.js');
       finish(await runTestSend({ ...globals(), ...options }, ui));
     });
+
+  subcommand('passwd', 'add, list or remove passwords of clients of the relay')
+    .addArgument(new Argument('<action>', 'what to do').choices(passwdActions))
+    .argument('[user]', 'login name, such as the address of the mailbox')
+    .argument('[name]', 'what tells this password from others of the user')
+    .option('--file <file>', "passwords file, in place of the configuration's")
+    .option('--sender <address...>', 'address or @domain that it may send for (default: the user)')
+    .option('--account <name...>', 'account that it may use')
+    .option('--any-sender', 'it may send for everyone')
+    .option('--generate', 'make a password, and print it')
+    .option('--json', 'print the list as JSON')
+    .action(
+      async (
+        action: PasswdOptions['action'],
+        user: string | undefined,
+        name: string | undefined,
+        options: Omit<PasswdOptions, 'action' | 'user' | 'name'>,
+      ) => {
+        const { runPasswd } = await import('./commands/passwd.js');
+        finish(await runPasswd({ ...globals(), ...options, action, user, name }, ui));
+      },
+    );
 
   subcommand('serve', 'keep the tokens fresh and relay mail')
     .addOption(new Option('--log-level <level>', 'how much to log').choices(logLevels))

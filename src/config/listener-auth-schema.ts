@@ -1,16 +1,42 @@
 /** The keys of `auth` in an entry of `relay.listen`: how clients sign in there. */
-import type { z } from 'zod';
+import { z } from 'zod';
 import type { ListenerAuthSettings } from './listener.js';
 import { oauth2 } from './oauth2-schema.js';
-import { flag, section } from './schema-values.js';
+import { flag, oneOf, oneOrMore, path, section } from './schema-values.js';
+import { parseSender } from './values.js';
 
 export const listenerAuthShape = {
   required: flag.default(false).describe('Whether mail is taken after AUTH only.'),
+  passwords_file: path
+    .optional()
+    .describe(
+      'Absolute path of the file of `mailbearer passwd`, for PLAIN and LOGIN; read again when it changes.',
+    ),
+  account_by: oneOf('sender', 'login', 'both')
+    .default('sender')
+    .describe(
+      'Which account sends: that of the sender, that of the login, or theirs if both have the same one.',
+    ),
+  login_senders: z
+    .record(z.string(), oneOrMore(parseSender), { error: 'expected an object' })
+    .default({})
+    .describe(
+      'By login: addresses ("a@b") and domains ("@b") that it may send for; the account of the first address is' +
+        ' that of the login.',
+    ),
   oauth2: oauth2.optional().describe('How tokens of XOAUTH2 and OAUTHBEARER are checked.'),
 };
 
 export const listenerAuth = section(listenerAuthShape);
 
 export function toListenerAuth(raw: z.output<typeof listenerAuth>): ListenerAuthSettings {
-  return { required: raw.required, oauth2: raw.oauth2 };
+  return {
+    required: raw.required,
+    passwordsFile: raw.passwords_file,
+    accountBy: raw.account_by,
+    loginSenders: new Map(
+      Object.entries(raw.login_senders).map(([login, senders]) => [login.toLowerCase(), senders]),
+    ),
+    oauth2: raw.oauth2,
+  };
 }

@@ -27,6 +27,12 @@ export interface CertificateFiles {
 export interface ListenerAuthSettings {
   /** No mail is taken before AUTH. */
   readonly required: boolean;
+  /** Absolute path of what PLAIN and LOGIN are checked with. */
+  readonly passwordsFile?: string | undefined;
+  /** Who says through which account a message goes: its sender, the login, or both, if they agree. */
+  readonly accountBy: 'sender' | 'login' | 'both';
+  /** By login in lower case: what it may send for, in place of what its password says. */
+  readonly loginSenders: ReadonlyMap<string, readonly string[]>;
   /** How bearer tokens are checked; undefined: XOAUTH2 and OAUTHBEARER are not offered. */
   readonly oauth2?: OAuth2Settings | undefined;
 }
@@ -58,7 +64,7 @@ export function plainListener(address: ListenAddress): ListenerSettings {
 }
 
 type Exposed = Pick<ListenerSettings, 'host' | 'tls' | 'insecure'> & {
-  readonly auth?: ListenerAuthSettings | undefined;
+  readonly auth?: Pick<ListenerAuthSettings, 'required'> | undefined;
 };
 
 /** Why a port may not be opened, with the remedy, or undefined. Whatever is not surely loopback is beyond it. */

@@ -171,6 +171,28 @@ export const failures = {
     'Run `get-token` again, and agree.',
   ),
 
+  'passwords-unusable': failure(
+    'fix-config',
+    config,
+    ofAccount,
+    'passwords cannot be checked',
+    'Mend the passwords file, or its rights, as the message says. Nobody is refused for it: clients come again.',
+  ),
+  'passwords-unwritable': failure(
+    'fix-config',
+    cantCreate,
+    misconfigured,
+    'the passwords file cannot be written',
+    'Run `mailbearer passwd` as its owner, and make room. The file is as it was.',
+  ),
+  'auth-limited': failure(
+    'retry',
+    tempFail,
+    ofAccount,
+    'too many failed sign-ins',
+    'Wait half a minute. Who signed in before is not concerned. See [guesses](submission-auth.md#guesses).',
+  ),
+
   'account-busy': failure(
     'retry',
     tempFail,

@@ -19,12 +19,14 @@ export interface Exposure {
 
 const readOrWrite = 0o6;
 
-/** Every file that holds a secret: the configuration's, keys, and token files. Each once. */
+/** Every file that holds a secret: the configuration's, keys, passwords of clients, and token files. Each once. */
 export function secretFiles(config: Config, tokenFiles: readonly string[]): readonly string[] {
   const keys = [...config.providers.values(), ...config.accounts.values()].flatMap(({ grant }) =>
     [grant?.keyFile, grant?.serviceAccountFile].filter((path) => path !== undefined),
   );
-  const ports = (config.relay.listen ?? []).flatMap(({ certificate }) => certificate?.keyFile ?? []);
+  const ports = (config.relay.listen ?? []).flatMap(({ auth, certificate }) =>
+    [certificate?.keyFile, auth?.passwordsFile].filter((path) => path !== undefined),
+  );
   return [...new Set([...config.secretFiles, ...keys, ...ports, ...tokenFiles])];
 }
 

@@ -1,0 +1,106 @@
+/**
+ * One port's answer to a proof: who it is, or that it is nobody, or that this cannot be told now. Asks the checks that
+ * the port has, and spares them the guesses of who guesses too often. A proof that was good before is never held
+ * up by other people's guesses, wherever they come from. Knows no SMTP, and logs nothing.
+ */
+import { createHmac, randomBytes } from 'node:crypto';
+import type { Clock } from '../core/clock.js';
+import { AppError } from '../core/errors.js';
+import type { Proof } from '../protocol/sasl/server.js';
+import { AttemptLimiter } from './attempt-limiter.js';
+import type { AuthVerdict, BearerCheck, BearerMechanism, PasswordCheck } from './identity.js';
+
+export interface AuthenticatorOptions {
+  readonly clock: Clock;
+  /** Asked in turn; the first that accepts decides. */
+  readonly passwords: readonly PasswordCheck[];
+  readonly bearer: BearerCheck | undefined;
+}
+
+/** Far more than one relay has clients; those beyond are only treated as strangers. */
+const mostKnown = 10_000;
+
+/** RFC 7628, 3.2.2, and what Google's servers say; for a refusal that says nothing of its own. */
+const challenges: Readonly<Record<BearerMechanism, string>> = {
+  XOAUTH2: '{"status":"401","schemes":"bearer","scope":"mail"}',
+  OAUTHBEARER: '{"status":"invalid_token"}',
+};
+
+export class Authenticator {
+  readonly #options: AuthenticatorOptions;
+  readonly #limiter: AttemptLimiter;
+  readonly #key = randomBytes(32);
+  /** Digests of proofs that were good when they were seen last. */
+  readonly #known = new Set<string>();
+
+  constructor(options: AuthenticatorOptions) {
+    this.#options = options;
+    this.#limiter = new AttemptLimiter(options.clock);
+  }
+
+  /** As EHLO names them. */
+  get mechanisms(): readonly string[] {
+    const { bearer, passwords } = this.#options;
+    return [
+      ...(passwords.length > 0 ? ['PLAIN', 'LOGIN'] : []),
+      ...(bearer === undefined ? [] : ['XOAUTH2', 'OAUTHBEARER']),
+    ];
+  }
+
+  /** @param peer the client's address */
+  async authenticate(proof: Proof, peer: string): Promise<AuthVerdict> {
+    const name = proof.user?.toLowerCase() ?? '';
+    const digest = this.#digest(proof, name);
+    const isKnown = this.#known.has(digest);
+    if (!isKnown && !this.#limiter.take(peer, name))
+      return {
+        kind: 'unavailable',
+        cause: new AppError('auth-limited', `too many failed sign-ins from ${peer}`),
+      };
+    const verdict = await this.#check(proof, peer);
+    if (!isKnown && verdict.kind !== 'refused') this.#limiter.forgive(peer, name);
+    if (verdict.kind === 'accepted') this.#remember(digest);
+    else if (verdict.kind === 'refused') this.#known.delete(digest);
+    return verdict;
+  }
+
+  #check(proof: Proof, peer: string): Promise<AuthVerdict> {
+    return proof.kind === 'password' ? this.#checkPassword(proof, peer) : this.#checkToken(proof, peer);
+  }
+
+  async #checkPassword(
+    { password, user }: Extract<Proof, { kind: 'password' }>,
+    peer: string,
+  ): Promise<AuthVerdict> {
+    let last: AuthVerdict = { kind: 'refused' };
+    for (const check of this.#options.passwords) {
+      const verdict = await check.check(user, password, peer);
+      if (verdict.kind === 'accepted') return verdict;
+      // What one of them could not tell, another's refusal does not answer.
+      if (last.kind === 'refused') last = verdict;
+    }
+    return last;
+  }
+
+  async #checkToken(
+    { mechanism, token, user }: Extract<Proof, { kind: 'bearer' }>,
+    peer: string,
+  ): Promise<AuthVerdict> {
+    const verdict = (await this.#options.bearer?.check(user, token, mechanism, peer)) ?? { kind: 'refused' };
+    if (verdict.kind !== 'refused') return verdict;
+    return { kind: 'refused', challenge: verdict.challenge ?? challenges[mechanism] };
+  }
+
+  #digest(proof: Proof, name: string): string {
+    const secret = proof.kind === 'password' ? proof.password : proof.token;
+    return createHmac('sha256', this.#key)
+      .update(JSON.stringify([proof.kind, name, secret.reveal()]))
+      .digest('base64');
+  }
+
+  #remember(digest: string): void {
+    this.#known.delete(digest);
+    this.#known.add(digest);
+    if (this.#known.size > mostKnown) this.#known.delete(this.#known.values().next().value!);
+  }
+}
