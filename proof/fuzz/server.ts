@@ -3,7 +3,7 @@
  * of steps, with a bounded number of octets kept; no command holds anything that could become a second command
  * upstream; and of no message more than its own comes out.
  */
-import { formatPathCommand } from '../../src/protocol/smtp/command.js';
+import { commandLine, formatPathCommand } from '../../src/protocol/smtp/command.js';
 import { type ServerEvent, ServerProtocol } from '../../src/protocol/smtp/server.js';
 import type { Random } from '../random.js';
 import { hasFalseEnd } from './lenient.js';
@@ -69,7 +69,8 @@ function converse(chunks: readonly string[], refuseBareNewlines: boolean): strin
 
 function describe(event: Exclude<ServerEvent, { verb: 'body' | 'foreign' }>): string {
   if (event.verb === 'fault') return `fault ${event.reply.code} ${event.outOfOrder ?? ''}`;
-  if (!('path' in event)) return `${event.verb} ${event.argument}`;
+  if (event.verb === 'response') throw new Broken('an answer to AUTH, which is not offered');
+  if (!('path' in event)) return commandLine(event);
   const line = formatPathCommand(event.verb, event.path, event.parameters);
   if (event.wire !== undefined && event.wire !== line)
     throw new Broken(`${JSON.stringify(event)} would pass on as something else`);

@@ -60,7 +60,7 @@ function isKnown(account: AnyAccount | undefined): boolean {
 }
 
 /** What else may be claimed that covers this address, the most precise first. A tag starts at the first `+`. */
-function coverings(address: string): string[] {
+export function coverings(address: string): string[] {
   const at = address.lastIndexOf('@');
   if (at < 0) return [];
   const domain = address.slice(at);

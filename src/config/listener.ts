@@ -31,7 +31,7 @@ export interface ListenerAuthSettings {
   readonly passwordsFile?: string | undefined;
   /** Who says through which account a message goes: its sender, the login, or both, if they agree. */
   readonly accountBy: 'sender' | 'login' | 'both';
-  /** By login in lower case: what it may send for, in place of what its password says. */
+  /** By login in lower case: what it may send for, besides what its password says. */
   readonly loginSenders: ReadonlyMap<string, readonly string[]>;
   /** How bearer tokens are checked; undefined: XOAUTH2 and OAUTHBEARER are not offered. */
   readonly oauth2?: OAuth2Settings | undefined;

@@ -20,7 +20,7 @@ export function greetingReply(name: string): Reply {
 
 /** The reply to a command that is ours alone to answer; `offered` is for EHLO. */
 export function ownReply(
-  verb: Exclude<Command['verb'], 'MAIL' | 'RCPT' | 'DATA' | 'STARTTLS'>,
+  verb: Exclude<Command['verb'], 'MAIL' | 'RCPT' | 'DATA' | 'STARTTLS' | 'AUTH'>,
   name: string,
   offered: readonly string[],
 ): Reply {

@@ -8,6 +8,7 @@ import { AppError, describeCause, systemErrorCode } from '../core/errors.js';
 import type { ListenAddress } from '../config/config.js';
 import { exposureOf, type ListenerSettings, plainListener } from '../config/listener.js';
 import { isLoopbackHost } from '../config/values.js';
+import { openAuthenticator } from '../submission/open-authenticator.js';
 import { admission } from './client-networks.js';
 import { ConnectionGate, turnAway } from './connection-gate.js';
 import { FloodLog } from './flood-log.js';
@@ -52,6 +53,12 @@ export async function startRelay(options: RelayOptions): Promise<Relay> {
         { port: settings.port },
         `all who reach ${where} may send: relay.listen says "insecure"`,
       );
+    const authenticator = settings.auth && (await openAuthenticator(settings.auth, options));
+    if (authenticator?.mechanisms.length === 0)
+      options.logger.warn(
+        { port: settings.port },
+        `nobody can sign in at ${where}: its "auth" names neither passwords_file nor oauth2`,
+      );
     const admits = admission(settings.clients);
     const directory =
       settings.accounts === undefined
@@ -68,7 +75,7 @@ export async function startRelay(options: RelayOptions): Promise<Relay> {
       directory,
       floodLog,
       offers,
-      port: { settings, certificate },
+      port: { settings, certificate, authenticator },
     };
     const server = createServer({ noDelay: true, allowHalfOpen: true, pauseOnConnect: true }, (socket) => {
       const peer = socket.remoteAddress ?? '';

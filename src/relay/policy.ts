@@ -39,6 +39,12 @@ export function replyForUnknownSender(sender: string, mode: 'defer' | 'reject'):
   return makeReply(mode === 'reject' ? 550 : 450, '7.1', wireText(text));
 }
 
+/** Of a client that has signed in; names nothing that it has not said itself. */
+export function replyForDeniedSender(sender: string): Reply {
+  const who = sender === '' ? 'the null sender' : `<${sender}>`;
+  return makeReply(550, '7.1', wireText(`This login may not send for ${who}`));
+}
+
 export function replyForUnsafeBody(): Reply {
   return makeReply(550, '6.11', 'Bare CR or LF in the message: a line must end with CR LF');
 }

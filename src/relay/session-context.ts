@@ -4,6 +4,7 @@ import type { ListenerSettings } from '../config/listener.js';
 import type { Clock } from '../core/clock.js';
 import type { LogFields, Logger } from '../core/logger.js';
 import type { AccountDirectory } from '../refresh/token-source.js';
+import type { Authenticator } from '../submission/authenticator.js';
 import type { ConnectionTls } from './client-tls.js';
 import type { Deadlines } from './deadlines.js';
 import type { FloodLog } from './flood-log.js';
@@ -30,6 +31,8 @@ export interface SessionContext {
 export interface Port {
   readonly settings: ListenerSettings;
   readonly certificate: ServerCertificate | undefined;
+  /** Undefined where AUTH is not offered. */
+  readonly authenticator: Authenticator | undefined;
 }
 
 /** @param fields of the log, when a handshake fails */

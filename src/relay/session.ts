@@ -4,20 +4,16 @@
  * order); everything about a message is the upstream's word.
  */
 import type { Socket } from 'node:net';
-import { AppError } from '../core/errors.js';
-import {
-  type Command,
-  commandLine,
-  type Fault,
-  mailboxOf,
-  type PathCommand,
-} from '../protocol/smtp/command.js';
+import type { AppError } from '../core/errors.js';
+import { type Command, commandLine, type Fault, type PathCommand } from '../protocol/smtp/command.js';
+import type { Line } from '../protocol/smtp/lines.js';
 import type { Reply } from '../protocol/smtp/reply.js';
 import { type BodyEvent, ServerProtocol } from '../protocol/smtp/server.js';
+import { accountFor, senderOf } from './access.js';
+import { ClientAuth } from './client-auth.js';
 import { ClientConnection, type ConnectionUser } from './client-connection.js';
 import { ClientTime } from './client-time.js';
 import {
-  authenticationRequired,
   behindStartTls,
   greetingReply,
   ownReply,
@@ -28,7 +24,6 @@ import {
 import { logLimit, SessionTally, tooManyErrors } from './limits.js';
 import { logCutOff, logMessage, type MessageResult, type SenderFacts } from './message-log.js';
 import type { Offer } from './offer.js';
-import { replyForFailure, replyForUnknownSender } from './policy.js';
 import type { ReplyPlace } from './reply-queue.js';
 import { type SessionContext, tlsFor } from './session-context.js';
 import { Transaction, type TransactionObserver } from './transaction.js';
@@ -40,12 +35,14 @@ const mostPendingOctets = 256 * 1024;
 export class ClientSession implements ConnectionUser, TransactionObserver {
   readonly #context: SessionContext;
   readonly #id: string;
+  readonly #peer: string;
   readonly #onClose: () => void;
   readonly #trace: ((line: string) => void) | undefined;
   readonly #connection: ClientConnection;
   readonly #protocol: ServerProtocol;
   readonly #tally: SessionTally;
   readonly #time: ClientTime;
+  #auth: ClientAuth;
   /** What the last EHLO was told. */
   #offer: Offer | undefined;
   #transaction: Transaction | undefined;
@@ -67,16 +64,20 @@ export class ClientSession implements ConnectionUser, TransactionObserver {
     this.#protocol = new ServerProtocol({
       refuseBareNewlines: settings.bareNewlines === 'reject',
       offersStartTls: port.certificate !== undefined,
+      offersAuth: port.authenticator !== undefined,
     });
+    const peer = socket.remoteAddress ?? '';
+    const fields = { session: id, peer };
+    this.#peer = peer;
+    this.#auth = this.#newAuth();
     this.#tally = new SessionTally(settings.limits);
     this.#time = new ClientTime(settings.limits, deadlines);
-    const peer = socket.remoteAddress;
     this.#connection = new ClientConnection(socket, this, {
       deadlines,
       time: this.#time,
       greeting: greetingReply(hostname),
-      expelled: (why) => floodLog.log('warn', { session: id, peer }, `client ${why}: disconnected`),
-      tls: tlsFor(context, { session: id, peer }),
+      expelled: (why) => floodLog.log('warn', fields, `client ${why}: disconnected`),
+      tls: tlsFor(context, fields),
       trace: this.#trace,
     });
   }
@@ -109,6 +110,7 @@ export class ClientSession implements ConnectionUser, TransactionObserver {
       if (event.verb === 'body') this.#body(event);
       else if (event.verb === 'foreign') return this.#connection.expel(`spoke ${event.protocol}`);
       else if (event.verb === 'fault') this.#fault(event);
+      else if (event.verb === 'response') this.#response(event.line);
       else this.#command(event);
     }
     if (!this.#connection.isOpen) return;
@@ -119,6 +121,7 @@ export class ClientSession implements ConnectionUser, TransactionObserver {
   secured(): void {
     this.#trace?.('TLS is on');
     this.#protocol.tlsStarted();
+    this.#auth = this.#newAuth();
     this.#offer = undefined;
     this.#leaveWhenDone();
   }
@@ -159,6 +162,8 @@ export class ClientSession implements ConnectionUser, TransactionObserver {
         return this.#transaction?.command({ verb: 'DATA' }, place);
       case 'STARTTLS':
         return this.#startTls(place);
+      case 'AUTH':
+        return this.#auth.begin(command, place);
       case 'EHLO':
       case 'HELO':
       case 'RSET':
@@ -177,10 +182,25 @@ export class ClientSession implements ConnectionUser, TransactionObserver {
     if (command.verb === 'QUIT') this.#connection.leave();
   }
 
-  /** To a client that may begin TLS, that too. */
+  /** To a client that may begin TLS or sign in, that too. */
   get #offeredLines(): readonly string[] {
     const { lines = [] } = this.#offer ?? {};
-    return this.#protocol.offersStartTls ? [...lines, 'STARTTLS'] : lines;
+    return this.#protocol.offersStartTls ? [...lines, 'STARTTLS'] : [...lines, ...this.#auth.offered];
+  }
+
+  #newAuth(): ClientAuth {
+    return new ClientAuth({
+      context: this.#context,
+      protocol: this.#protocol,
+      session: this.#id,
+      peer: this.#peer,
+      fail: (place, reply) => this.#countError(place, reply),
+    });
+  }
+
+  #response(line: Line): void {
+    this.#trace?.('C: [redacted]');
+    this.#auth.respond(line, this.#connection.reserve());
   }
 
   #startTls(place: ReplyPlace): void {
@@ -204,28 +224,14 @@ export class ClientSession implements ConnectionUser, TransactionObserver {
     }
     this.#startedAt = this.#context.clock.monotonic();
     this.#time.transactionBegan(this.#startedAt);
-    this.#sender = utf8(mailboxOf(command.path));
+    this.#sender = senderOf(command);
     const parameterRefusal =
       refuseParameters(command) ?? refuseSize(command, this.#context.settings.limits.messageOctets);
     if (parameterRefusal !== undefined) return this.#refuse(place, parameterRefusal);
-    if (this.#context.port.settings.auth?.required === true)
-      return this.#refuse(place, authenticationRequired);
-    const found = this.#context.directory.lookup(this.#sender);
-    switch (found.kind) {
-      case 'usable':
-        this.#transaction = new Transaction(found.live, this.#context.pool, this);
-        return this.#transaction.command(command, place);
-      case 'broken': {
-        const { name, problem } = found.account;
-        return this.#refuse(place, replyForFailure(problem, name), problem);
-      }
-      case 'unknown': {
-        const { unknownSender } = this.#context.settings;
-        return this.#refuse(place, replyForUnknownSender(this.#sender, unknownSender));
-      }
-      case 'none':
-        return this.#refuse(place, replyForFailure(new AppError('no-accounts', 'no account can be used')));
-    }
+    const found = accountFor(this.#sender, this.#auth.identity, this.#context);
+    if ('refusal' in found) return this.#refuse(place, found.refusal, found.cause);
+    this.#transaction = new Transaction(found.live, this.#context.pool, this);
+    this.#transaction.command(command, place);
   }
 
   get mostOctets(): number {
@@ -327,9 +333,4 @@ export class ClientSession implements ConnectionUser, TransactionObserver {
       this.#connection.goodbye('3.2', 'Shutting down, try again later', { lingers: false });
     }
   }
-}
-
-/** Octets on the wire are UTF-8 where they are not ASCII (RFC 6531). */
-function utf8(text: string): string {
-  return /[\u0080-\u00ff]/.test(text) ? Buffer.from(text, 'latin1').toString('utf8') : text;
 }

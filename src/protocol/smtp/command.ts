@@ -22,7 +22,14 @@ export interface PathCommand {
 
 export type SimpleVerb = 'EHLO' | 'HELO' | 'STARTTLS' | 'DATA' | 'RSET' | 'NOOP' | 'VRFY' | 'HELP' | 'QUIT';
 
-export type Command = PathCommand | { readonly verb: SimpleVerb; readonly argument: string };
+/** RFC 4954, 4. It can hold a secret: `commandLine` leaves that out. */
+export interface AuthCommand {
+  readonly verb: 'AUTH';
+  readonly mechanism: string;
+  readonly initialResponse: string | undefined;
+}
+
+export type Command = PathCommand | AuthCommand | { readonly verb: SimpleVerb; readonly argument: string };
 
 export type Verb = Command['verb'];
 
@@ -46,6 +53,7 @@ const knownVerbs: ReadonlySet<string> = new Set([
   'EHLO',
   'HELO',
   'STARTTLS',
+  'AUTH',
   'DATA',
   'RSET',
   'NOOP',
@@ -56,7 +64,7 @@ const knownVerbs: ReadonlySet<string> = new Set([
 const bareVerbs: ReadonlySet<string> = new Set(['STARTTLS', 'DATA', 'RSET', 'QUIT']);
 /** Known to SMTP, not offered here: 502 (RFC 5321, 4.2.4). */
 const unofferedVerbs: ReadonlySet<string> = new Set([
-  ...['AUTH', 'BDAT', 'EXPN', 'ETRN', 'ATRN', 'TURN', 'SEND', 'SOML', 'SAML'],
+  ...['BDAT', 'EXPN', 'ETRN', 'ATRN', 'TURN', 'SEND', 'SOML', 'SAML'],
 ]);
 
 const httpMethod = /^(?:GET|HEAD|POST|PUT|DELETE|CONNECT|OPTIONS|TRACE|PATCH|PRI) /;
@@ -79,6 +87,7 @@ export function parseCommand(line: string): Command | Fault | ForeignProtocol {
   const argument = space < 0 ? '' : withoutOuterSpaces(line.slice(space + 1));
   if (verb === 'MAIL') return parsePathCommand('MAIL', 'FROM:', argument, line);
   if (verb === 'RCPT') return parsePathCommand('RCPT', 'TO:', argument, line);
+  if (verb === 'AUTH') return parseAuth(argument);
   if (isKnown) {
     if (argument !== '' && bareVerbs.has(verb)) return fault(501, '5.4', `${verb} takes no argument`);
     if (argument === '' && (verb === 'EHLO' || verb === 'HELO'))
@@ -87,6 +96,14 @@ export function parseCommand(line: string): Command | Fault | ForeignProtocol {
   }
   if (unofferedVerbs.has(verb)) return fault(502, '5.1', `${verb} is not offered here`);
   return fault(500, '5.2', 'Unknown command');
+}
+
+function parseAuth(argument: string): AuthCommand | Fault {
+  const [mechanism = '', initialResponse, ...more] = argument.split(' ').filter((word) => word !== '');
+  // RFC 4422, 3.1.
+  if (!/^[\w-]{1,20}$/.test(mechanism) || more.length > 0)
+    return fault(501, '5.4', 'Syntax: AUTH mechanism [initial-response]');
+  return { verb: 'AUTH', mechanism, initialResponse };
 }
 
 /** Most clients write upper case, and converting costs more than looking. */
@@ -174,8 +191,10 @@ export function formatPathCommand(
   return `${line}\r\n`;
 }
 
-/** For a log, in one line. */
+/** For a log, in one line and without secrets. */
 export function commandLine(command: Command): string {
+  if (command.verb === 'AUTH')
+    return `AUTH ${command.mechanism}${command.initialResponse === undefined ? '' : ' [redacted]'}`;
   if ('path' in command) return formatPathCommand(command.verb, command.path, command.parameters).trimEnd();
   return `${command.verb} ${command.argument}`.trimEnd();
 }

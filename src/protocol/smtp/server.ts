@@ -1,12 +1,13 @@
 /**
  * The server's side of an SMTP session without sockets, clock or opinions: octets in, events out. It knows the
  * grammar, the order of commands and where a message ends; what to answer is the session's business. It stops
- * of its own accord after DATA and after the end of a message until it is told how that went, because what
- * the next octets mean depends on it.
+ * of its own accord after DATA, after the end of a message, and after AUTH and each response until it is told how that
+ * went, because what the next octets mean depends on it.
  */
+import { longestResponseOctets } from '../sasl/server.js';
 import { type BodyPart, BodyScanner } from './body.js';
 import { type Command, type Fault, type ForeignProtocol, parseCommand } from './command.js';
-import { LineReader } from './lines.js';
+import { type Line, LineReader } from './lines.js';
 import { makeReply } from './reply.js';
 import { outOfOrder, type ServerState, serverTransitions } from './states.js';
 
@@ -16,7 +17,16 @@ import { outOfOrder, type ServerState, serverTransitions } from './states.js';
  */
 const longestCommandOctets = 2048;
 
-export type ServerEvent = Command | Fault | ForeignProtocol | BodyEvent;
+/** `AUTH OAUTHBEARER ` with an initial response of the length that RFC 4954, 4 demands. */
+const longestAuthOctets = 20 + longestResponseOctets;
+
+export type ServerEvent = Command | Fault | ForeignProtocol | BodyEvent | ResponseEvent;
+
+/** A line of an AUTH exchange; it can hold a secret. */
+export interface ResponseEvent {
+  readonly verb: 'response';
+  readonly line: Line;
+}
 
 export interface BodyEvent extends BodyPart {
   readonly verb: 'body';
@@ -26,23 +36,38 @@ export interface BodyEvent extends BodyPart {
   readonly unsafe: boolean;
 }
 
-type Phase = 'commands' | 'awaiting-tls' | 'awaiting-data-reply' | 'body' | 'awaiting-end-reply';
+type Phase =
+  | 'commands'
+  | 'awaiting-tls'
+  | 'awaiting-auth'
+  | 'auth-response'
+  | 'awaiting-data-reply'
+  | 'body'
+  | 'awaiting-end-reply';
 
 export interface ServerOptions {
   readonly refuseBareNewlines?: boolean;
   readonly offersStartTls?: boolean;
+  readonly offersAuth?: boolean;
 }
 
 export class ServerProtocol {
   readonly #refuseBareNewlines: boolean;
-  #lines = new LineReader(longestCommandOctets);
+  readonly #offersAuth: boolean;
+  #lines: LineReader;
   #state: ServerState = 'connected';
   #phase: Phase = 'commands';
   #tls: 'none' | 'offered' | 'on';
   #body: BodyScanner | undefined;
   #bodyInput: Buffer | undefined;
 
-  constructor({ refuseBareNewlines = false, offersStartTls = false }: ServerOptions = {}) {
+  constructor({
+    refuseBareNewlines = false,
+    offersStartTls = false,
+    offersAuth = false,
+  }: ServerOptions = {}) {
+    this.#offersAuth = offersAuth;
+    this.#lines = this.#newLines();
     this.#refuseBareNewlines = refuseBareNewlines;
     this.#tls = offersStartTls ? 'offered' : 'none';
   }
@@ -56,9 +81,9 @@ export class ServerProtocol {
     return this.#tls === 'offered';
   }
 
-  /** Nothing more is read before tlsStarted, dataAnswered or endAnswered. */
+  /** Nothing more is read before tlsStarted, authContinues, authEnded, dataAnswered or endAnswered. */
   get isWaiting(): boolean {
-    return this.#phase !== 'commands' && this.#phase !== 'body';
+    return this.#phase !== 'commands' && this.#phase !== 'auth-response' && this.#phase !== 'body';
   }
 
   get isInBody(): boolean {
@@ -87,9 +112,16 @@ export class ServerProtocol {
     if (this.#phase === 'body') return this.#nextBodyPart();
     const line = this.#lines.next();
     if (line === undefined) return undefined;
+    if (this.#phase === 'auth-response') {
+      this.#phase = 'awaiting-auth';
+      return { verb: 'response', line };
+    }
     if (line.kind === 'too-long') return fault(500, '5.2', 'Line too long');
     if (line.kind === 'bare-newline') return fault(500, '5.2', 'Lines must end with CR LF');
-    const command = parseCommand(line.text);
+    const { text } = line;
+    if (text.length + 2 > longestCommandOctets && !/^auth /i.test(text))
+      return fault(500, '5.2', 'Line too long');
+    const command = parseCommand(text);
     return command.verb === 'fault' || command.verb === 'foreign' ? command : this.#step(command);
   }
 
@@ -98,7 +130,17 @@ export class ServerProtocol {
     this.#tls = 'on';
     this.#state = 'connected';
     this.#phase = 'commands';
-    this.#lines = new LineReader(longestCommandOctets);
+    this.#lines = this.#newLines();
+  }
+
+  /** The reply to AUTH, or to a response, was a challenge: the next line answers it. */
+  authContinues(): void {
+    this.#phase = 'auth-response';
+  }
+
+  /** The exchange is over, however it went. */
+  authEnded(): void {
+    this.#phase = 'commands';
   }
 
   /** The reply to DATA is known: 354 opens the body, anything else leaves the transaction as it was. */
@@ -120,7 +162,12 @@ export class ServerProtocol {
     if (this.#state !== 'connected') this.#state = 'greeted';
   }
 
+  #newLines(): LineReader {
+    return new LineReader(this.#offersAuth ? longestAuthOctets : longestCommandOctets);
+  }
+
   #step(command: Command): Command | Fault {
+    if (command.verb === 'AUTH' && !this.#offersAuth) return fault(502, '5.1', 'AUTH is not offered here');
     if (command.verb === 'STARTTLS' && this.#tls !== 'offered') {
       const isOn = this.#tls === 'on';
       return isOn
@@ -134,6 +181,7 @@ export class ServerProtocol {
     this.#state = next;
     if (command.verb === 'DATA') this.#phase = 'awaiting-data-reply';
     else if (command.verb === 'STARTTLS') this.#phase = 'awaiting-tls';
+    else if (command.verb === 'AUTH') this.#phase = 'awaiting-auth';
     return command;
   }
 

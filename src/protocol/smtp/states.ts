@@ -19,7 +19,7 @@ function anyTime(state: ServerState): Row {
 /** RFC 5321, 4.1.4; after STARTTLS the client has said nothing yet (RFC 3207, 4.2). */
 export const serverTransitions: Readonly<Record<ServerState, Row>> = {
   connected: { ...anyTime('connected'), RSET: 'connected' },
-  greeted: { ...anyTime('greeted'), RSET: 'greeted', STARTTLS: 'connected', MAIL: 'mail' },
+  greeted: { ...anyTime('greeted'), RSET: 'greeted', STARTTLS: 'connected', AUTH: 'greeted', MAIL: 'mail' },
   mail: { ...anyTime('mail'), RSET: 'greeted', RCPT: 'recipients' },
   recipients: { ...anyTime('recipients'), RSET: 'greeted', RCPT: 'recipients', DATA: 'recipients' },
 };
@@ -27,7 +27,7 @@ export const serverTransitions: Readonly<Record<ServerState, Row>> = {
 /** What to say when a cell is missing. */
 export function outOfOrder(state: ServerState, verb: Verb): string {
   if (state === 'connected') return 'Send EHLO first';
-  if (state !== 'greeted' && (verb === 'MAIL' || verb === 'STARTTLS'))
+  if (state !== 'greeted' && (verb === 'MAIL' || verb === 'STARTTLS' || verb === 'AUTH'))
     return 'A transaction is open already: finish it or send RSET';
   return state === 'greeted' ? 'Send MAIL first' : 'Send RCPT first';
 }

@@ -44,7 +44,8 @@ describe('a command line', () => {
     ['FOO', 500],
     ['', 500],
     ['NOOP \x07', 500],
-    ['AUTH PLAIN', 502],
+    ['AUTH', 501],
+    ['AUTH PLAIN a b', 501],
     ['STARTTLS now', 501],
     ['BDAT 10 LAST', 502],
   ])('is refused when it is %j', (line, code) => {

@@ -1,0 +1,136 @@
+/**
+ * AUTH in a client's session (RFC 4954): the exchange, the reply to each of its lines, and who the client is
+ * afterwards. While a proof is checked nothing more is read. Names are logged, proofs never.
+ */
+import type { LogFields } from '../core/logger.js';
+import { type Proof, SaslExchange, type ServerStep } from '../protocol/sasl/server.js';
+import type { AuthCommand } from '../protocol/smtp/command.js';
+import type { Line } from '../protocol/smtp/lines.js';
+import { makeReply, type Reply } from '../protocol/smtp/reply.js';
+import type { ServerProtocol } from '../protocol/smtp/server.js';
+import type { Identity } from '../submission/identity.js';
+import { replyForFailure } from './policy.js';
+import type { ReplyPlace } from './reply-queue.js';
+import type { SessionContext } from './session-context.js';
+
+export interface ClientAuthOptions {
+  readonly context: SessionContext;
+  readonly protocol: ServerProtocol;
+  readonly session: string;
+  /** The client's address. */
+  readonly peer: string;
+  /** Answers, and counts the error. */
+  readonly fail: (place: ReplyPlace, reply: Reply) => void;
+}
+
+const mostNameCharacters = 255;
+
+/** RFC 4954, 4 and 6. */
+const replies = {
+  accepted: makeReply(235, '7.0', 'Authentication succeeded'),
+  cancelled: makeReply(501, '7.0', 'Authentication cancelled'),
+  undecodable: makeReply(501, '5.2', 'Cannot decode the response: it is no base64'),
+  malformed: makeReply(501, '5.2', 'Malformed response'),
+  refused: makeReply(535, '7.8', 'Authentication credentials invalid'),
+  tooLong: makeReply(500, '5.6', 'Authentication exchange line is too long'),
+  unknownMechanism: makeReply(504, '5.4', 'Unrecognized authentication mechanism'),
+  again: makeReply(503, '5.1', 'Already authenticated'),
+  inClear: makeReply(538, '7.11', 'Encryption required: send STARTTLS first'),
+};
+
+export class ClientAuth {
+  readonly #options: ClientAuthOptions;
+  #identity: Identity | undefined;
+  #exchange: SaslExchange | undefined;
+  #mechanism = '';
+  /** As the client calls itself, for the log. */
+  #user: string | undefined;
+
+  constructor(options: ClientAuthOptions) {
+    this.#options = options;
+  }
+
+  /** Who the client has proved to be. */
+  get identity(): Identity | undefined {
+    return this.#identity;
+  }
+
+  /** The lines of EHLO's reply; none in clear where there could be TLS. */
+  get offered(): readonly string[] {
+    const { context, protocol } = this.#options;
+    const mechanisms = context.port.authenticator?.mechanisms ?? [];
+    return mechanisms.length === 0 || protocol.offersStartTls ? [] : [`AUTH ${mechanisms.join(' ')}`];
+  }
+
+  begin({ initialResponse, mechanism }: AuthCommand, place: ReplyPlace): void {
+    const { context, protocol } = this.#options;
+    this.#mechanism = mechanism.toUpperCase();
+    this.#user = undefined;
+    if (this.#identity !== undefined) return this.#end(place, replies.again);
+    if (protocol.offersStartTls) return this.#end(place, replies.inClear);
+    const isOffered = context.port.authenticator?.mechanisms.includes(this.#mechanism) === true;
+    this.#exchange = isOffered ? SaslExchange.of(this.#mechanism) : undefined;
+    if (this.#exchange === undefined) return this.#end(place, replies.unknownMechanism);
+    this.#follow(this.#exchange, this.#exchange.begin(initialResponse), place);
+  }
+
+  respond(line: Line, place: ReplyPlace): void {
+    if (line.kind === 'too-long') return this.#end(place, replies.tooLong);
+    if (line.kind === 'bare-newline' || this.#exchange === undefined)
+      return this.#end(place, replies.undecodable);
+    this.#follow(this.#exchange, this.#exchange.respond(line.text), place);
+  }
+
+  #follow(exchange: SaslExchange, step: ServerStep, place: ReplyPlace): void {
+    switch (step.kind) {
+      case 'challenge':
+        this.#options.protocol.authContinues();
+        return place.answer({ code: 334, lines: [step.base64] });
+      case 'check':
+        return void this.#check(exchange, step.proof, place);
+      case 'refused':
+        this.#warn('client refused', {});
+        return this.#end(place, replies.refused);
+      case 'cancelled':
+      case 'malformed':
+      case 'undecodable':
+        return this.#end(place, replies[step.kind]);
+    }
+  }
+
+  async #check(exchange: SaslExchange, proof: Proof, place: ReplyPlace): Promise<void> {
+    const { context, peer, protocol, session } = this.#options;
+    this.#user = proof.user?.slice(0, mostNameCharacters);
+    const verdict = (await context.port.authenticator?.authenticate(proof, peer)) ?? { kind: 'refused' };
+    switch (verdict.kind) {
+      case 'accepted':
+        this.#identity = verdict.identity;
+        context.logger.info(
+          { session, peer, user: verdict.identity.user, mechanism: this.#mechanism },
+          'client signed in',
+        );
+        protocol.authEnded();
+        return place.answer(replies.accepted);
+      case 'refused':
+        return this.#follow(exchange, exchange.refused(verdict.challenge), place);
+      case 'unavailable': {
+        const { cause } = verdict;
+        this.#warn('client could not be checked', { cause: cause.message, hint: cause.hint });
+        return this.#end(place, replyForFailure(cause));
+      }
+    }
+  }
+
+  /** The exchange has failed. */
+  #end(place: ReplyPlace, reply: Reply): void {
+    this.#exchange = undefined;
+    this.#options.protocol.authEnded();
+    this.#options.fail(place, reply);
+  }
+
+  #warn(message: string, why: LogFields): void {
+    const { context, peer, session } = this.#options;
+    const fields = { session, peer, user: this.#user, mechanism: this.#mechanism, ...why };
+    context.floodLog.log('warn', fields, message);
+  }
+}
