@@ -30,13 +30,24 @@ export function resolveAccount(config: Config, source: AccountSource): AnyAccoun
   const own = [name, user ?? ''].filter(isAddress).map((address) => address.toLowerCase());
   const senders = [...new Set([...own, ...(settings?.senders ?? [])])];
   try {
-    if (problem !== undefined) throw problem;
+    if (problem !== undefined) throw withProvider(problem, settings?.provider);
     const connection = resolveConnection({ config, name, tokenFile, overrides, settings, user });
     return { name, tokenFile, senders, ...connection };
   } catch (error) {
     if (!(error instanceof AppError)) throw error;
     return { name, tokenFile, senders, problem: error };
   }
+}
+
+/** A hint that says what to run knows the provider, where the configuration names one. */
+function withProvider(problem: AppError, provider: string | undefined): AppError {
+  const { cause, code, hint, message, publicDetail } = problem;
+  if (provider === undefined || hint?.includes(' PROVIDER ') !== true) return problem;
+  return new AppError(code, message, {
+    hint: hint.replace(' PROVIDER ', ` ${provider} `),
+    publicDetail,
+    cause,
+  });
 }
 
 /** By `token_file`, else by the file's name, else by login name; an entry with a file of its own has no other. */

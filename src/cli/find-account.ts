@@ -71,7 +71,7 @@ function foremost(matches: readonly Found[], word: string, { config }: Context):
 function listed(names: readonly string[]): string {
   const most = 10;
   const more = names.length > most ? ` and ${names.length - most} more: mailbearer status` : '';
-  return `there are ${names.slice(0, most).join(', ')}${more}`;
+  return `known: ${names.slice(0, most).join(', ')}${more}`;
 }
 
 function censusOptions({ config, logins, clock, random }: Context, look: Look): CensusOptions {

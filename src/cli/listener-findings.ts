@@ -43,7 +43,7 @@ export async function examineListeners(
       if (!known.some((one) => one.toLowerCase() === name.toLowerCase()))
         warnings.push({
           message: `${where} may use the account ${name}, and there is none${orDidYouMean(name, known)}`,
-          hint: known.length === 0 ? 'add its token file to token_dir' : `there are ${known.join(', ')}`,
+          hint: known.length === 0 ? 'add its token file to token_dir' : `known: ${known.join(', ')}`,
         });
     if (listener.certificate === undefined) continue;
     try {

@@ -9,6 +9,7 @@ import {
   type AnyAccount,
   type BrokenAccount,
   isBroken,
+  problemOf,
   type TokenFileOverrides,
 } from '../accounts/account.js';
 import { type AccountSource, resolveAccount } from '../accounts/resolve.js';
@@ -118,9 +119,10 @@ async function makeFile(options: CensusOptions, path: string): Promise<Found> {
   return readAccount({ ...options, makesFiles: false }, path);
 }
 
-/** An account that is broken because of `problem`, as its resolution says already. */
-function brokenBy(problem: AppError, { name, senders, tokenFile }: AnyAccount): BrokenAccount {
-  return { name, senders, tokenFile, problem };
+/** An account that is broken because of `problem`, in the words that its resolution has for it. */
+function brokenBy(problem: AppError, account: AnyAccount): BrokenAccount {
+  const { name, senders, tokenFile } = account;
+  return { name, senders, tokenFile, problem: problemOf(account) ?? problem };
 }
 
 /** Whether two readings of one file make the same account; nothing else in it has a say. */

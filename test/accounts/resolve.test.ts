@@ -28,6 +28,14 @@ describe('the login name', () => {
   });
 });
 
+it('a hint with a command to run has the provider that the configuration names', () => {
+  const missing = new AppError('token-missing', 'no file', { hint: 'mailbearer get-token PROVIDER /t/a' });
+  const hintOf = (entry: object) =>
+    problem({ accounts: { a: entry } }, { tokenFile: '/t/a', problem: missing }).hint;
+  expect(hintOf({ provider: 'gmail' })).toBe('mailbearer get-token gmail /t/a');
+  expect(hintOf({})).toBe('mailbearer get-token PROVIDER /t/a');
+});
+
 describe('the entry of an account', () => {
   const nameOf = (accounts: object, source: Partial<AccountSource>) =>
     resolve({ client_id: 'i', accounts }, source).name;

@@ -85,7 +85,7 @@ describe('token', () => {
     expect(wrong.stderr).toBe(
       `mailbearer: no account is called a@corp.exmaple\nhint: did you mean ${user}?\n`,
     );
-    expect((await place.run('token', 'billing')).stderr).toContain(`hint: there are ${user}\n`);
+    expect((await place.run('token', 'billing')).stderr).toContain(`hint: known: ${user}\n`);
   });
 
   test('of a file that is damaged says so, and prints nothing', async () => {
