@@ -41,14 +41,17 @@ export interface Scene extends Pages {
 
 /** A relay for the accounts of alice and bob, running, with what a page may add to its configuration. */
 export async function startScene(
-  configure: (pages: Pages) => Promise<object> = async () => ({}),
+  configure: (pages: Pages, service: MailService) => Promise<object> = async () => ({}),
 ): Promise<Scene> {
   const service = await startMailService({ accounts: [alice, bob], recipients: [alice, inbox] });
   const port = await freePort();
   const block: Pages['block'] = (page, mark, changes) =>
     blockOf(page, mark, { ...changes, '2525': String(port), 'you@gmail.com': alice });
   const json: Pages['json'] = async (...of) => JSON.parse(await block(...of)) as object;
-  const relay = await prepareRelay(service, { port, config: { ...(await configure({ block, json })) } });
+  const relay = await prepareRelay(service, {
+    port,
+    config: { ...(await configure({ block, json }, service)) },
+  });
   await relay.signIn(alice, bob);
   await relay.start();
   return {
