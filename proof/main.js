@@ -1,6 +1,6 @@
 // @ts-check
 /**
- * `npm run proof:storm`, `proof:fuzz` and `proof:refresh`: the long forms of what `npm test` does briefly. Progress
+ * `npm run proof:storm`, `proof:fuzz`, `proof:refresh` and `proof:guess`: the long forms of what `npm test` does briefly. Progress
  * goes to standard error, figures to standard output; the exit status is 1 when a fault was found, 2 when the command
  * line is wrong.
  *
@@ -48,6 +48,11 @@ async function prove() {
     const { killRefreshes } = await import(join(compiled, 'proof/refresh/refresh.js'));
     return killRefreshes({ ...options, program, mortal: join(root, 'proof/refresh/mortal.js'), progress });
   }
+  if ('guesses' in options) {
+    /** @type {typeof import('./guess/guess.js')} */
+    const { guess } = await import(join(compiled, 'proof/guess/guess.js'));
+    return guess({ ...options, program, progress });
+  }
   /** @type {typeof import('./fuzz/fuzz.js')} */
   const { fuzz } = await import(join(compiled, 'proof/fuzz/fuzz.js'));
   return fuzz({ ...options, progress });
@@ -66,7 +71,8 @@ setTimeout(() => {
 /** Ends the process when it is wrong. */
 function commandLine() {
   try {
-    if (name === 'storm' || name === 'fuzz' || name === 'refresh') return readOptions(args, defaults[name]);
+    if (name === 'storm' || name === 'fuzz' || name === 'refresh' || name === 'guess')
+      return readOptions(args, defaults[name]);
     throw new TypeError(`there is no proof "${name}"`);
   } catch (error) {
     if (!(error instanceof TypeError)) throw error;

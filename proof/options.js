@@ -11,6 +11,7 @@ export const defaults = {
   storm: { messages: 2000, seed: 1, seconds: 600 },
   fuzz: { count: 1_000_000, seed: 1, seconds: 600 },
   refresh: { kills: 1000, seed: 1, seconds: 1200 },
+  guess: { guesses: 10_000, seed: 1, seconds: 600 },
 };
 
 /** One line for each proof. */

@@ -32,6 +32,7 @@ describe('the command line of a proof', () => {
       'npm run proof:storm -- [--messages N] [--seed N] [--seconds N]',
       'npm run proof:fuzz -- [--count N] [--seed N] [--seconds N]',
       'npm run proof:refresh -- [--kills N] [--seed N] [--seconds N]',
+      'npm run proof:guess -- [--guesses N] [--seed N] [--seconds N]',
     ]);
   });
 });
