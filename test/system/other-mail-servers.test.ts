@@ -49,9 +49,15 @@ describe.skipIf(skip)('other mail servers, set up as their guides say', () => {
 
     it("sends with Debian's configuration", async () => {
       const settings = await scene.block('exim', 'update-exim4.conf.conf');
-      const machine = await makeExim('exim-of-debian', { '/etc/exim4/update-exim4.conf.conf': settings });
+      const machine = await makeExim('exim-of-debian', {
+        '/etc/exim4/update-exim4.conf.conf': settings,
+        '/etc/email-addresses': await scene.block('exim', 'email-addresses'),
+      });
       await machine.run(['update-exim4.conf']);
       expect(await scene.arrival(send(machine, bob))).toContain(sentBy(bob));
+      const fromRoot = await scene.arrival(() => machine.run(['exim4', '-odf', '-i', inbox], text));
+      expect(fromRoot).toContain(sentBy(alice));
+      expect(fromRoot).toMatch(new RegExp(`^From: .*<?${alice}>?$`, 'm'));
       await send(machine, stranger)();
       expect(await log(machine)).toMatch(/ == .* SMTP error from remote mail server .*: 450 4\.7\.1 /);
     });
