@@ -68,10 +68,16 @@ function configure(keys: object | string = {}): Promise<void> {
     token_dir: join(directory.path, 'tokens'),
     log_level: 'trace',
     providers: { corp },
-    relay: { listen: '127.0.0.1:0' },
+    relay: { listen: { address: '127.0.0.1:0', auth: { oauth2: introspection('127.0.0.1:1') } } },
   };
   const text = typeof keys === 'string' ? keys : JSON.stringify({ ...usual, ...keys });
   return writeFile(join(directory.path, 'config.json'), text);
+}
+
+/** The check of clients' tokens, with a secret in the URL. */
+function introspection(host: string): object {
+  const secret = encodeURIComponent(secretOf('introspection'));
+  return { introspection_mode: 'post', introspection_url: `http://id:${secret}@${host}/` };
 }
 
 /** The whole text, or an expired token; `note` makes it another one. */
@@ -133,6 +139,9 @@ describe('no secret comes out of', () => {
     await writeToken(`{ "refresh_token": ["${secretOf('refresh')}"] }`);
     expect(leaks(await run('test-config'))).toEqual([]);
     await configure({ client_secret: { value: secretOf('client') }, proxy: `ftp://u:${marker}@proxy` });
+    expect(leaks(await run('test-config'))).toEqual([]);
+    const oauth2 = { ...introspection('idp.example'), client_id: 'id', client_secret: secretOf('client') };
+    await configure({ relay: { listen: { address: '127.0.0.1:0', auth: { oauth2 } } } });
     expect(leaks(await run('test-config'))).toEqual([]);
     await configure(`{ "client_secret": "${secretOf('client')}`);
     expect(leaks(await run('test-config'))).toEqual([]);
