@@ -1,7 +1,7 @@
 /**
  * Bearer tokens of XOAUTH2 and OAUTHBEARER, as Dovecot's oauth2 passdb checks them: a JWT here where there are keys, any
  * other token at the provider; and the name that the client gives must be the token's. Says to a client that it refuses
- * what RFC 7628 and Google say.
+ * what RFC 7628 and Google say; why a check could not be made is for whoever asked to log.
  */
 import type { OAuth2Settings } from '../config/oauth2.js';
 import type { Clock } from '../core/clock.js';
@@ -9,7 +9,7 @@ import type { Logger } from '../core/logger.js';
 import type { AuthVerdict, BearerCheck, BearerMechanism, PasswordCheck } from './identity.js';
 import { createOnlineCheck } from './introspection.js';
 import { createJwtCheck, isJwt } from './jwt.js';
-import { createPasswordGrant, type Report } from './password-grant.js';
+import { createPasswordGrant } from './password-grant.js';
 import { createProviderRequests, type ProviderRequests } from './provider-requests.js';
 import { remembering, type TokenCheck } from './token-cache.js';
 import { holderOf, refused, type TokenFault } from './token-fields.js';
@@ -22,22 +22,16 @@ export interface OAuth2Checks {
 
 export function createOAuth2Checks(settings: OAuth2Settings, clock: Clock, log: Logger): OAuth2Checks {
   const requests = createProviderRequests(settings, clock);
-  const report = createReport(log);
-  const whose = remembering(createTokenCheck(settings, requests, clock, report), clock);
+  const whose = remembering(createTokenCheck(settings, requests, clock), clock);
   return {
     bearer: createBearerCheck(settings, whose, log),
     password:
       settings.passwordGrant &&
-      createPasswordGrant(settings, settings.passwordGrant, { requests, whose, report, log }),
+      createPasswordGrant(settings, settings.passwordGrant, { requests, whose, log }),
   };
 }
 
-function createTokenCheck(
-  settings: OAuth2Settings,
-  requests: ProviderRequests,
-  clock: Clock,
-  report: Report,
-): TokenCheck {
+function createTokenCheck(settings: OAuth2Settings, requests: ProviderRequests, clock: Clock): TokenCheck {
   const { introspection, local, tokeninfo } = settings;
   const verify = local && createJwtCheck(settings, local, requests, clock);
   const ask = (introspection ?? tokeninfo) && createOnlineCheck(settings, requests);
@@ -46,18 +40,7 @@ function createTokenCheck(
     if (!/^[\x21-\x7e]+$/.test(token.reveal())) return refused('it is no bearer token');
     const look = verify && isJwt(token) ? verify : ask;
     const found = look === undefined ? refused('the token is no JWT') : await look(token);
-    report(found.kind === 'unavailable' ? found.cause : undefined);
     return found.kind === 'known' ? holderOf(found, settings, clock.now()) : found;
-  };
-}
-
-/** Says once what keeps checks from being made, until one is made again. */
-function createReport(log: Logger): Report {
-  let last: string | undefined;
-  return (cause) => {
-    if (cause !== undefined && cause.message !== last)
-      log.warn({ code: cause.code, hint: cause.hint }, cause.message);
-    last = cause?.message;
   };
 }
 

@@ -4,7 +4,7 @@
  * provider that takes several names for one user may let nobody choose among them.
  */
 import type { OAuth2Settings, ProviderUrl } from '../config/oauth2.js';
-import { type AppError, toAppError } from '../core/errors.js';
+import { toAppError } from '../core/errors.js';
 import type { Logger } from '../core/logger.js';
 import { Secret } from '../core/secret.js';
 import { readError } from '../oauth/normalise.js';
@@ -13,20 +13,16 @@ import { clientForm } from './introspection.js';
 import { notAnswered, type ProviderRequests } from './provider-requests.js';
 import type { TokenCheck } from './token-cache.js';
 
-/** Hears why a check could not be made, or that one was. */
-export type Report = (cause: AppError | undefined) => void;
-
 export interface PasswordGrantParts {
   readonly requests: ProviderRequests;
   readonly whose: TokenCheck;
-  readonly report: Report;
   readonly log: Logger;
 }
 
 export function createPasswordGrant(
   settings: OAuth2Settings,
   passwordGrant: ProviderUrl,
-  { log, report, requests, whose }: PasswordGrantParts,
+  { log, requests, whose }: PasswordGrantParts,
 ): PasswordCheck {
   const { scopes, usernameFormat } = settings;
 
@@ -64,9 +60,7 @@ export function createPasswordGrant(
           identity: { user: found.name, senders: undefined, accounts: undefined, token },
         };
       } catch (error) {
-        const cause = toAppError(error);
-        report(cause);
-        return { kind: 'unavailable', cause };
+        return { kind: 'unavailable', cause: toAppError(error) };
       }
     },
   };

@@ -11,7 +11,11 @@ export interface Tokens {
   readonly expiresInSeconds: number;
 }
 
-export async function obtainTokens(provider: OpenIdProvider, login: string): Promise<Tokens> {
+export async function obtainTokens(
+  provider: OpenIdProvider,
+  login: string,
+  scope = 'openid offline_access smtp',
+): Promise<Tokens> {
   const redirectUri = 'http://127.0.0.1/';
   const verifier = randomBytes(32).toString('base64url');
   const url = new URL(provider.authorizationEndpoint);
@@ -20,7 +24,7 @@ export async function obtainTokens(provider: OpenIdProvider, login: string): Pro
       client_id: provider.clientId,
       response_type: 'code',
       redirect_uri: redirectUri,
-      scope: 'openid offline_access smtp',
+      scope,
       code_challenge: createHash('sha256').update(verifier).digest('base64url'),
       code_challenge_method: 'S256',
     }),
