@@ -24,10 +24,20 @@ export const listenerAuthShape = {
       'By login: addresses ("a@b") and domains ("@b") that it may send for; the account of the first address is' +
         ' that of the login.',
     ),
+  upstream_token: oneOf('stored', 'client')
+    .default('stored')
+    .describe(
+      "Whose token the SMTP server gets: the account's, or the one that the client has signed in with; then there is no" +
+        ' other way to sign in.',
+    ),
   oauth2: oauth2.optional().describe('How tokens of XOAUTH2 and OAUTHBEARER are checked.'),
 };
 
-export const listenerAuth = section(listenerAuthShape);
+export const listenerAuth = section(listenerAuthShape).check(({ value, issues }) => {
+  if (value.upstream_token !== 'client' || value.passwords_file === undefined) return;
+  const message = '"client" leaves no use for passwords_file: who gives a password has no token to send with';
+  issues.push({ code: 'custom', message, input: value.upstream_token, path: ['upstream_token'] });
+});
 
 export function toListenerAuth(raw: z.output<typeof listenerAuth>): ListenerAuthSettings {
   return {
@@ -37,6 +47,7 @@ export function toListenerAuth(raw: z.output<typeof listenerAuth>): ListenerAuth
     loginSenders: new Map(
       Object.entries(raw.login_senders).map(([login, senders]) => [login.toLowerCase(), senders]),
     ),
+    upstreamToken: raw.upstream_token,
     oauth2: raw.oauth2,
   };
 }

@@ -33,6 +33,8 @@ export interface ListenerAuthSettings {
   readonly accountBy: 'sender' | 'login' | 'both';
   /** By login in lower case: what it may send for, besides what its password says. */
   readonly loginSenders: ReadonlyMap<string, readonly string[]>;
+  /** Whose token the upstream server gets: the account's, or the one that the client signed in with. */
+  readonly upstreamToken: 'stored' | 'client';
   /** How bearer tokens are checked; undefined: XOAUTH2 and OAUTHBEARER are not offered. */
   readonly oauth2?: OAuth2Settings | undefined;
 }

@@ -34,7 +34,9 @@ export function accountFor(
   { directory, port, settings }: Pick<SessionContext, 'directory' | 'port' | 'settings'>,
 ): Found {
   const { auth } = port.settings;
-  if (auth?.required === true && identity === undefined) return { refusal: authenticationRequired };
+  // Where clients send with their own tokens, no other may be used.
+  const isRequired = auth?.required === true || auth?.upstreamToken === 'client';
+  if (isRequired && identity === undefined) return { refusal: authenticationRequired };
   const found = accessOf(sender, identity, auth, directory);
   switch (found.kind) {
     case 'usable':

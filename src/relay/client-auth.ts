@@ -2,14 +2,16 @@
  * AUTH in a client's session (RFC 4954): the exchange, the reply to each of its lines, and who the client is
  * afterwards. While a proof is checked nothing more is read. Names are logged, proofs never.
  */
+import { AppError } from '../core/errors.js';
 import type { LogFields } from '../core/logger.js';
 import { type Proof, SaslExchange, type ServerStep } from '../protocol/sasl/server.js';
 import type { AuthCommand } from '../protocol/smtp/command.js';
 import type { Line } from '../protocol/smtp/lines.js';
 import { makeReply, type Reply } from '../protocol/smtp/reply.js';
 import type { ServerProtocol } from '../protocol/smtp/server.js';
-import type { Identity } from '../submission/identity.js';
-import { replyForFailure } from './policy.js';
+import type { AuthVerdict, Identity } from '../submission/identity.js';
+import { ClientUpstream } from './client-upstream.js';
+import { replyForUncheckable } from './policy.js';
 import type { ReplyPlace } from './reply-queue.js';
 import type { SessionContext } from './session-context.js';
 
@@ -42,6 +44,8 @@ export class ClientAuth {
   readonly #options: ClientAuthOptions;
   #identity: Identity | undefined;
   #exchange: SaslExchange | undefined;
+  #upstream: ClientUpstream | undefined;
+  #isClosed = false;
   #mechanism = '';
   /** As the client calls itself, for the log. */
   #user: string | undefined;
@@ -53,6 +57,17 @@ export class ClientAuth {
   /** Who the client has proved to be. */
   get identity(): Identity | undefined {
     return this.#identity;
+  }
+
+  /** Where the client sends with its own token: its sessions, once it has signed in. */
+  get upstream(): ClientUpstream | undefined {
+    return this.#upstream;
+  }
+
+  /** The client is gone. */
+  close(): void {
+    this.#isClosed = true;
+    this.#upstream?.close();
   }
 
   /** The lines of EHLO's reply; none in clear where there could be TLS. */
@@ -101,7 +116,11 @@ export class ClientAuth {
   async #check(exchange: SaslExchange, proof: Proof, place: ReplyPlace): Promise<void> {
     const { context, peer, protocol, session } = this.#options;
     this.#user = proof.user?.slice(0, mostNameCharacters);
-    const verdict = (await context.port.authenticator?.authenticate(proof, peer)) ?? { kind: 'refused' };
+    const passesOn = context.port.settings.auth?.upstreamToken === 'client';
+    const confirm = passesOn ? (identity: Identity) => this.#signInUpstream(identity) : undefined;
+    const verdict = (await context.port.authenticator?.authenticate(proof, peer, confirm)) ?? {
+      kind: 'refused',
+    };
     switch (verdict.kind) {
       case 'accepted':
         this.#identity = verdict.identity;
@@ -116,9 +135,26 @@ export class ClientAuth {
       case 'unavailable': {
         const { cause } = verdict;
         this.#warn('client could not be checked', { cause: cause.message, hint: cause.hint });
-        return this.#end(place, replyForFailure(cause));
+        return this.#end(place, replyForUncheckable(cause));
       }
     }
+  }
+
+  async #signInUpstream(identity: Identity): Promise<AuthVerdict> {
+    const upstream = ClientUpstream.of(identity, this.#options.context);
+    const verdict = (await upstream?.verdict(identity)) ?? {
+      kind: 'unavailable',
+      cause: new AppError(
+        'account-unknown',
+        `no usable account says at which server ${identity.user} sends`,
+        {
+          hint: 'give it an account, or set "default_account"',
+        },
+      ),
+    };
+    if (verdict.kind === 'accepted' && !this.#isClosed) this.#upstream = upstream;
+    else upstream?.close();
+    return verdict;
   }
 
   /** The exchange has failed. */

@@ -39,6 +39,11 @@ export function replyForUnknownSender(sender: string, mode: 'defer' | 'reject'):
   return makeReply(mode === 'reject' ? 550 : 450, '7.1', wireText(text));
 }
 
+/** Whether a client is who it says cannot be told now (RFC 4954, 6), whatever is the reason. */
+export function replyForUncheckable(error: AppError): Reply {
+  return recoded(replyForFailure(error), 454, '7.0');
+}
+
 /** Of a client that has signed in; names nothing that it has not said itself. */
 export function replyForDeniedSender(sender: string): Reply {
   const who = sender === '' ? 'the null sender' : `<${sender}>`;

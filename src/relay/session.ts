@@ -137,6 +137,7 @@ export class ClientSession implements ConnectionUser, TransactionObserver {
     if (transaction?.isInBody)
       logCutOff(this.#context.logger, this.#senderFacts(transaction.live.account.name));
     transaction?.abandon('by-disconnect');
+    this.#auth.close();
     this.#onClose();
   }
 
@@ -228,9 +229,10 @@ export class ClientSession implements ConnectionUser, TransactionObserver {
     const parameterRefusal =
       refuseParameters(command) ?? refuseSize(command, this.#context.settings.limits.messageOctets);
     if (parameterRefusal !== undefined) return this.#refuse(place, parameterRefusal);
-    const found = accountFor(this.#sender, this.#auth.identity, this.#context);
+    const own = this.#auth.upstream;
+    const found = own ?? accountFor(this.#sender, this.#auth.identity, this.#context);
     if ('refusal' in found) return this.#refuse(place, found.refusal, found.cause);
-    this.#transaction = new Transaction(found.live, this.#context.pool, this);
+    this.#transaction = new Transaction(found.live, own ?? this.#context.pool, this);
     this.#transaction.command(command, place);
   }
 

@@ -59,7 +59,7 @@ const stages: Readonly<Record<Relayed['verb'], StageOfMessage>> = {
 
 export class Transaction implements UpstreamOwner {
   readonly live: LiveAccount;
-  readonly #pool: UpstreamPool;
+  readonly #pool: Pick<UpstreamPool, 'acquire'>;
   readonly #observer: TransactionObserver;
   #upstream: UpstreamSession | undefined;
   /** Commands without a reply yet, in order; before a session is there, and while it may have to be replaced. */
@@ -79,7 +79,7 @@ export class Transaction implements UpstreamOwner {
 
   readonly #isWanted = () => this.#abandoned !== 'by-disconnect';
 
-  constructor(live: LiveAccount, pool: UpstreamPool, observer: TransactionObserver) {
+  constructor(live: LiveAccount, pool: Pick<UpstreamPool, 'acquire'>, observer: TransactionObserver) {
     this.live = live;
     this.#pool = pool;
     this.#observer = observer;

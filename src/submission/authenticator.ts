@@ -8,7 +8,7 @@ import type { Clock } from '../core/clock.js';
 import { AppError } from '../core/errors.js';
 import type { Proof } from '../protocol/sasl/server.js';
 import { AttemptLimiter } from './attempt-limiter.js';
-import type { AuthVerdict, BearerCheck, BearerMechanism, PasswordCheck } from './identity.js';
+import type { AuthVerdict, BearerCheck, BearerMechanism, Identity, PasswordCheck } from './identity.js';
 
 export interface AuthenticatorOptions {
   readonly clock: Clock;
@@ -47,8 +47,15 @@ export class Authenticator {
     ];
   }
 
-  /** @param peer the client's address */
-  async authenticate(proof: Proof, peer: string): Promise<AuthVerdict> {
+  /**
+   * @param peer the client's address
+   * @param confirm has the last word on who was found to be who
+   */
+  async authenticate(
+    proof: Proof,
+    peer: string,
+    confirm?: (identity: Identity) => Promise<AuthVerdict>,
+  ): Promise<AuthVerdict> {
     const name = proof.user?.toLowerCase() ?? '';
     const digest = this.#digest(proof, name);
     const isKnown = this.#known.has(digest);
@@ -57,7 +64,9 @@ export class Authenticator {
         kind: 'unavailable',
         cause: new AppError('auth-limited', `too many failed sign-ins from ${peer}`),
       };
-    const verdict = await this.#check(proof, peer);
+    const found = await this.#check(proof, peer);
+    const confirmed = found.kind === 'accepted' ? await confirm?.(found.identity) : undefined;
+    const verdict = withChallenge(confirmed ?? found, proof);
     if (!isKnown && verdict.kind !== 'refused') this.#limiter.forgive(peer, name);
     if (verdict.kind === 'accepted') this.#remember(digest);
     else if (verdict.kind === 'refused') this.#known.delete(digest);
@@ -86,9 +95,7 @@ export class Authenticator {
     { mechanism, token, user }: Extract<Proof, { kind: 'bearer' }>,
     peer: string,
   ): Promise<AuthVerdict> {
-    const verdict = (await this.#options.bearer?.check(user, token, mechanism, peer)) ?? { kind: 'refused' };
-    if (verdict.kind !== 'refused') return verdict;
-    return { kind: 'refused', challenge: verdict.challenge ?? challenges[mechanism] };
+    return (await this.#options.bearer?.check(user, token, mechanism, peer)) ?? { kind: 'refused' };
   }
 
   #digest(proof: Proof, name: string): string {
@@ -103,4 +110,10 @@ export class Authenticator {
     this.#known.add(digest);
     if (this.#known.size > mostKnown) this.#known.delete(this.#known.values().next().value!);
   }
+}
+
+/** A client with a token waits for a challenge before the last word (RFC 7628, 3.2.3). */
+function withChallenge(verdict: AuthVerdict, proof: Proof): AuthVerdict {
+  if (verdict.kind !== 'refused' || proof.kind !== 'bearer') return verdict;
+  return { kind: 'refused', challenge: verdict.challenge ?? challenges[proof.mechanism] };
 }

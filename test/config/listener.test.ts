@@ -53,6 +53,27 @@ describe('a port of the relay in the configuration', () => {
     });
   });
 
+  it('says in `auth` how clients sign in, and what they may do then', () => {
+    const wishes = {
+      passwords_file: '/etc/mailbearer/passwd',
+      account_by: 'both',
+      login_senders: { Scanner: ['Scan@b.example', '@c.example'] },
+    };
+    expect(read({ address: '127.0.0.1:587', auth: wishes }).listen![0]!.auth).toMatchObject({
+      required: false,
+      passwordsFile: '/etc/mailbearer/passwd',
+      accountBy: 'both',
+      loginSenders: new Map([['scanner', ['scan@b.example', '@c.example']]]),
+      upstreamToken: 'stored',
+    });
+    expect(message({ address: '127.0.0.1:587', auth: { ...wishes, upstream_token: 'client' } })).toContain(
+      '"client" leaves no use for passwords_file',
+    );
+    expect(message({ address: '127.0.0.1:587', auth: { login_senders: { a: 'b' } } })).toContain(
+      'login_senders.a: expected an address',
+    );
+  });
+
   it('has key and certificate in one file where only one is named', () => {
     const [listener] = read({ address: '127.0.0.1:465', ...tls }).listen ?? [];
     expect(listener?.certificate).toEqual({ certificateFile: '/etc/mail.pem', keyFile: '/etc/mail.pem' });

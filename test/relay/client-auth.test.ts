@@ -63,6 +63,7 @@ function relayOf({ port, ...auth }: Wishes = {}): Promise<RelayUnderTest> {
     passwordsFile: file,
     accountBy: 'sender',
     loginSenders: new Map<string, readonly string[]>(),
+    upstreamToken: 'stored',
     ...auth,
   } as const;
   const listener = { ...plainListener({ host: '127.0.0.1', port: 0 }), auth: settings, ...port };

@@ -74,7 +74,11 @@ describe('a port that demands AUTH', () => {
   it('takes no mail before it', async () => {
     const upstream = await upstreamWith();
     const relay = await relayWith([testAccount('a@example.org', upstream.port)], {
-      listen: [port({ auth: { required: true, accountBy: 'sender', loginSenders: new Map() } })],
+      listen: [
+        port({
+          auth: { required: true, accountBy: 'sender', loginSenders: new Map(), upstreamToken: 'stored' },
+        }),
+      ],
     });
     const client = await greetedClient(relay.port);
     expect((await submit(client)).slice(0, 3)).toEqual(Array(3).fill('530 5.7.0 Authentication required'));
