@@ -1,13 +1,15 @@
 /**
  * What is to be said of the ports of `relay.listen` beyond their settings: whether certificate and key are there and
- * fit together, until when the certificate holds, and whether the accounts that a port names exist. For test-config
- * and doctor.
+ * fit together, until when the certificate holds, whether the accounts that a port names exist, and whether anybody can
+ * sign in. For test-config and doctor.
  */
 import type { AnyAccount } from '../accounts/account.js';
 import type { Config } from '../config/config.js';
 import { orDidYouMean } from '../config/nearest.js';
+import type { ListenerSettings } from '../config/listener.js';
 import { isLoopbackHost } from '../config/values.js';
 import { type AppError, toAppError } from '../core/errors.js';
+import { readPasswords } from './passwords-store.js';
 import { loadCertificate } from '../relay/server-certificate.js';
 
 const dayMs = 86_400_000;
@@ -45,6 +47,7 @@ export async function examineListeners(
           message: `${where} may use the account ${name}, and there is none${orDidYouMean(name, known)}`,
           hint: known.length === 0 ? 'add its token file to token_dir' : `known: ${known.join(', ')}`,
         });
+    await examineAuth(listener, where, { errors, warnings, good });
     if (listener.certificate === undefined) continue;
     try {
       const { expiresAt } = await loadCertificate(listener.certificate);
@@ -62,4 +65,27 @@ export async function examineListeners(
     }
   }
   return { errors, warnings, good };
+}
+
+async function examineAuth(
+  { auth }: ListenerSettings,
+  where: string,
+  { errors, good, warnings }: { errors: AppError[]; warnings: Remark[]; good: string[] },
+): Promise<void> {
+  if (auth === undefined) return;
+  const { oauth2, passwordsFile, upstreamToken } = auth;
+  if (passwordsFile === undefined) {
+    if (oauth2 === undefined && upstreamToken === 'stored')
+      warnings.push({
+        message: `nobody can sign in at ${where}: its "auth" names neither passwords_file nor oauth2`,
+        hint: 'name one of them, or leave "auth" out',
+      });
+    return;
+  }
+  try {
+    const { length } = await readPasswords(passwordsFile);
+    good.push(`${passwordsFile} holds ${length} password${length === 1 ? '' : 's'} for ${where}`);
+  } catch (error) {
+    errors.push(toAppError(error));
+  }
 }

@@ -50,6 +50,22 @@ describe('a port of the relay', () => {
     ]);
   });
 
+  test('says whether its passwords can be read, and whether anybody can sign in', async () => {
+    const passwords_file = join(place.path, 'authority', 'passwd');
+    const listener = { address: '127.0.0.1:1', auth: { passwords_file } };
+    const missing = await testConfig(listener);
+    expect(missing.status).toBe(exitStatus.failed);
+    expect(missing.stderr).toContain(`there is no passwords file ${passwords_file}`);
+    await writeFile(passwords_file, '{ "passwords": [] }', { mode: 0o600 });
+    expect(await testConfig(listener)).toMatchObject({ status: exitStatus.ok, stderr: '' });
+    expect(await portsOf(listener)).toMatchObject([
+      { outcome: 'pass', message: `${passwords_file} holds 0 passwords for 127.0.0.1:1` },
+    ]);
+    const nobody = await testConfig({ address: '127.0.0.1:1', auth: { required: true } });
+    expect(nobody.status).toBe(exitStatus.ok);
+    expect(nobody.stderr).toMatch(/^warning: nobody can sign in at 127\.0\.0\.1:1/m);
+  });
+
   test('beyond loopback without TLS and AUTH fails, and says how to mend it', async () => {
     const { status, stderr } = await testConfig({ address: '0.0.0.0:1' });
     expect(status).toBe(exitStatus.failed);

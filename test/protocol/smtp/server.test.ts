@@ -96,10 +96,11 @@ describe('the server protocol', () => {
       HELP: 'HELP',
       QUIT: 'QUIT',
       STARTTLS: 'STARTTLS',
+      AUTH: 'AUTH PLAIN',
     };
     for (const [state, row] of Object.entries(serverTransitions)) {
       for (const [verb, line] of Object.entries({ ...lines, ...others })) {
-        const protocol = new ServerProtocol({ offersStartTls: true });
+        const protocol = new ServerProtocol({ offersStartTls: true, offersAuth: true });
         protocol.receive(Buffer.from(`${paths[state as ServerState]}${line}\r\n`));
         let last: ServerEvent | undefined;
         for (let event = protocol.nextEvent(); event !== undefined; event = protocol.nextEvent())
@@ -112,6 +113,37 @@ describe('the server protocol', () => {
         ]);
       }
     }
+  });
+
+  it('reads an AUTH exchange as the session says, however it is cut', () => {
+    const text = `EHLO c\r\nAUTH LOGIN\r\nMAIL\r\n${'a'.repeat(3000)}\r\nNOOP\r\n`;
+    const read = (chunks: readonly string[]) => {
+      const protocol = new ServerProtocol({ offersAuth: true });
+      const seen: string[] = [];
+      for (const chunk of chunks) {
+        protocol.receive(Buffer.from(chunk));
+        for (let event = protocol.nextEvent(); event !== undefined; event = protocol.nextEvent()) {
+          seen.push(event.verb === 'response' ? `response ${JSON.stringify(event.line)}` : event.verb);
+          // Nothing is read before the session has spoken.
+          if (event.verb === 'AUTH' || event.verb === 'response') {
+            expect([protocol.isWaiting, protocol.nextEvent()]).toEqual([true, undefined]);
+            if (seen.length < 4) protocol.authContinues();
+            else protocol.authEnded();
+          }
+        }
+      }
+      return seen;
+    };
+    const whole = read([text]);
+    const long = `response ${JSON.stringify({ kind: 'line', text: 'a'.repeat(3000) })}`;
+    expect(whole).toEqual(['EHLO', 'AUTH', 'response {"kind":"line","text":"MAIL"}', long, 'NOOP']);
+    expect(read(text.split(''))).toEqual(whole);
+    fc.assert(
+      fc.property(fc.array(fc.nat(text.length)), (cuts) => {
+        const at = [0, ...cuts.toSorted((a, b) => a - b), text.length];
+        expect(read(at.slice(1).map((end, index) => text.slice(at[index], end)))).toEqual(whole);
+      }),
+    );
   });
 
   it('survives anything', () => {
