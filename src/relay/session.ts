@@ -42,7 +42,7 @@ export class ClientSession implements ConnectionUser, TransactionObserver {
   readonly #protocol: ServerProtocol;
   readonly #tally: SessionTally;
   readonly #time: ClientTime;
-  #auth: ClientAuth;
+  #auth: ClientAuth | undefined;
   /** What the last EHLO was told. */
   #offer: Offer | undefined;
   #transaction: Transaction | undefined;
@@ -137,7 +137,7 @@ export class ClientSession implements ConnectionUser, TransactionObserver {
     if (transaction?.isInBody)
       logCutOff(this.#context.logger, this.#senderFacts(transaction.live.account.name));
     transaction?.abandon('by-disconnect');
-    this.#auth.close();
+    this.#auth?.close();
     this.#onClose();
   }
 
@@ -164,7 +164,7 @@ export class ClientSession implements ConnectionUser, TransactionObserver {
       case 'STARTTLS':
         return this.#startTls(place);
       case 'AUTH':
-        return this.#auth.begin(command, place);
+        return this.#auth?.begin(command, place);
       case 'EHLO':
       case 'HELO':
       case 'RSET':
@@ -186,10 +186,13 @@ export class ClientSession implements ConnectionUser, TransactionObserver {
   /** To a client that may begin TLS or sign in, that too. */
   get #offeredLines(): readonly string[] {
     const { lines = [] } = this.#offer ?? {};
-    return this.#protocol.offersStartTls ? [...lines, 'STARTTLS'] : [...lines, ...this.#auth.offered];
+    return this.#protocol.offersStartTls
+      ? [...lines, 'STARTTLS']
+      : [...lines, ...(this.#auth?.offered ?? [])];
   }
 
-  #newAuth(): ClientAuth {
+  #newAuth(): ClientAuth | undefined {
+    if (this.#context.port.authenticator === undefined) return undefined;
     return new ClientAuth({
       context: this.#context,
       protocol: this.#protocol,
@@ -201,18 +204,15 @@ export class ClientSession implements ConnectionUser, TransactionObserver {
 
   #response(line: Line): void {
     this.#trace?.('C: [redacted]');
-    this.#auth.respond(line, this.#connection.reserve());
+    this.#auth?.respond(line, this.#connection.reserve());
   }
 
   #startTls(place: ReplyPlace): void {
     this.#reset();
     if (this.#protocol.pendingOctets === 0) return this.#connection.startTls(place, readyForTls);
     place.answer(behindStartTls);
-    this.#context.floodLog.log(
-      'warn',
-      { session: this.#id },
-      'client sent more behind STARTTLS: disconnected',
-    );
+    const { floodLog } = this.#context;
+    floodLog.log('warn', { session: this.#id }, 'client sent more behind STARTTLS: disconnected');
     this.#connection.leave();
   }
 
@@ -229,8 +229,8 @@ export class ClientSession implements ConnectionUser, TransactionObserver {
     const parameterRefusal =
       refuseParameters(command) ?? refuseSize(command, this.#context.settings.limits.messageOctets);
     if (parameterRefusal !== undefined) return this.#refuse(place, parameterRefusal);
-    const own = this.#auth.upstream;
-    const found = own ?? accountFor(this.#sender, this.#auth.identity, this.#context);
+    const { identity, upstream: own } = this.#auth ?? {};
+    const found = own ?? accountFor(this.#sender, identity, this.#context);
     if ('refusal' in found) return this.#refuse(place, found.refusal, found.cause);
     this.#transaction = new Transaction(found.live, own ?? this.#context.pool, this);
     this.#transaction.command(command, place);
