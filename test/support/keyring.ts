@@ -47,6 +47,8 @@ export async function startKeyring(): Promise<TestKeyring> {
 
   const tool = async (command: string, args: readonly string[], input = '') => {
     const child = spawn(command, args, { env: inSession, stdio: ['pipe', 'pipe', 'pipe'] });
+    // A tool that reads nothing may have ended by now.
+    child.stdin.on('error', () => undefined);
     child.stdin.end(input);
     const [stdout, stderr] = await Promise.all([
       text(child.stdout),
