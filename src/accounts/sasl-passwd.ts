@@ -4,6 +4,7 @@
  * over. Syntax: postconf(5) "smtp_sasl_password_maps", postmap(1).
  */
 import { readFile } from 'node:fs/promises';
+import { logicalLines } from './postfix-lines.js';
 
 /** Path of a token file, as Postfix sees it, to login name. */
 export type SaslLogins = ReadonlyMap<string, string>;
@@ -27,17 +28,6 @@ export function parseSaslPasswd(text: string): SaslLogins {
     if (user !== undefined && path !== undefined && !logins.has(path)) logins.set(path, user);
   }
   return logins;
-}
-
-/** A line that starts with white space continues the one before; blank lines and `#` lines count for nothing. */
-function logicalLines(text: string): string[] {
-  const lines: string[] = [];
-  for (const line of text.split(/\r?\n/)) {
-    if (/^\s*(#|$)/.test(line)) continue;
-    if (/^\s/.test(line) && lines.length > 0) lines.push(`${lines.pop()} ${line.trim()}`);
-    else lines.push(line.trim());
-  }
-  return lines;
 }
 
 /**

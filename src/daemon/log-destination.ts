@@ -28,7 +28,7 @@ export class LogDestination {
     this.#clock = clock;
   }
 
-  /** Called by pino, a line at a time. */
+  /** A line at a time, with its newline. */
   write(line: string): void {
     if (this.#octets + line.length * octetsPerCharacter > mostOctets) return;
     this.#octets += this.#lines.write(line, this.#octets);

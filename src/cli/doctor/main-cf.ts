@@ -7,6 +7,7 @@ import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
 import { promisify } from 'node:util';
+import { logicalLines } from '../../accounts/postfix-lines.js';
 import { systemErrorCode } from '../../core/errors.js';
 
 export type Settings = ReadonlyMap<string, string>;
@@ -61,17 +62,6 @@ export function parseMainCf(text: string): Settings {
           return found === undefined ? whole : expand(found, depth - 1);
         });
   return new Map([...raw].map(([name, value]) => [name, expand(value, 8)]));
-}
-
-/** A line that starts with white space goes on with the one before; comments and empty lines count for nothing. */
-function logicalLines(text: string): string[] {
-  const lines: string[] = [];
-  for (const line of text.split(/\r?\n/)) {
-    if (/^\s*(#|$)/.test(line)) continue;
-    if (/^\s/.test(line) && lines.length > 0) lines.push(`${lines.pop()} ${line.trim()}`);
-    else lines.push(line.trim());
-  }
-  return lines;
 }
 
 /** By master.cf: `smtp unix private unpriv chroot …`; since Postfix 3.0 the default is no. */
