@@ -7,7 +7,7 @@ import type { AccountSettings, Config, TokenStoreName } from '../config/config.j
 import { isLoopbackHost, isPlaceholder, parseEndpoint, parseProxy } from '../config/values.js';
 import { AppError } from '../core/errors.js';
 import { Secret } from '../core/secret.js';
-import { oidc, type Provider, type SmtpHost } from '../providers/index.js';
+import { oidc, type Provider, saslXoauth2Endpoint, type SmtpHost } from '../providers/index.js';
 import type { Account, Grant, OAuthClient, TokenFileOverrides } from './account.js';
 import { inheritGrant, resolveGrant } from './grant.js';
 import {
@@ -29,9 +29,6 @@ export interface Known {
   readonly settings: AccountSettings | undefined;
   readonly user: string | undefined;
 }
-
-/** Where sasl-xoauth2 goes when nothing names an endpoint. */
-const saslXoauth2Endpoint = 'https://accounts.google.com/o/oauth2/token';
 
 export function resolveConnection(known: Known): Omit<Account, 'name' | 'tokenFile' | 'senders'> {
   const { config, overrides, settings } = known;

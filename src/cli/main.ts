@@ -8,7 +8,7 @@ import { quickToken } from './quick-token.js';
 
 /** `argv` without the interpreter and the script. Resolves to the exit status; rejects never. */
 export async function main(argv: readonly string[]): Promise<number> {
-  const token = quickToken(argv, { env: process.env, now: systemClock.now() });
+  const token = await quickToken(argv, { env: process.env, now: systemClock.now() });
   if (token !== undefined) {
     const rest = unwritten(Buffer.from(`${token}\n`));
     if (rest.length === 0) return 0;

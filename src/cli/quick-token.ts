@@ -9,6 +9,7 @@ import { homedir } from 'node:os';
 import { isAbsolute, join } from 'node:path';
 import { configCandidates, defaultTokenDirectories } from '../config/paths.js';
 import { isTokenFileName } from '../tokens/names.js';
+import { quickArguments } from './quick-arguments.js';
 
 /** More than any provider's refresh window; where one is configured that is longer, the command decides. */
 export const leastLifeSeconds = 20 * 60;
@@ -30,15 +31,27 @@ export interface QuickSurroundings {
   readonly tokenDirectories?: readonly string[];
 }
 
-/** Undefined when it takes more to know; never throws. */
-export function quickToken(argv: readonly string[], surroundings: QuickSurroundings): string | undefined {
-  const [command, word, ...rest] = argv;
-  if (command !== 'token' || word === undefined || word.startsWith('-') || rest.length > 0) return undefined;
+/** Undefined when it takes more to know; never rejects. */
+export async function quickToken(
+  argv: readonly string[],
+  surroundings: QuickSurroundings,
+): Promise<string | undefined> {
+  const asked = quickArguments(argv);
+  if (asked === undefined) return undefined;
+  const { account: word, configFile, sasl } = asked;
   try {
-    const config = readConfig(surroundings);
+    const config = readConfig(surroundings, configFile);
     if (config === undefined || !windowsAreUsual(config)) return undefined;
-    const file = word.includes('/') ? readJson(word) : fileOf(word, config, surroundings);
-    return file && freshToken(file, surroundings.now);
+    const isPath = word.includes('/');
+    const file = isPath ? readJson(word) : fileOf(word, config, surroundings);
+    if (file === undefined) return undefined;
+    const token = freshToken(file, surroundings.now);
+    if (token === undefined || sasl === undefined) return token;
+    // What a path is the account of, the command finds out.
+    if (isPath) return undefined;
+    const entry = objectOr(objectOr(config['accounts'], {})[word], {});
+    const { quickResponse } = await import('./quick-sasl.js');
+    return quickResponse(sasl, { config, entry, file, address: word, token });
   } catch {
     return undefined;
   }
@@ -95,8 +108,8 @@ function windowIsUsual({ refresh_window: window = 0 }: Json): boolean {
 }
 
 /** Undefined when the one that is named is not there. */
-function readConfig({ configFiles, env }: QuickSurroundings): Json | undefined {
-  const named = env['MAILBEARER_CONFIG'];
+function readConfig({ configFiles, env }: QuickSurroundings, configFile?: string): Json | undefined {
+  const named = configFile ?? env['MAILBEARER_CONFIG'];
   if (named) return readJson(named);
   const candidates = configFiles ?? usualConfigFiles();
   for (const file of candidates) {

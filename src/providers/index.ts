@@ -9,6 +9,9 @@ export const presets: ReadonlyMap<string, Provider> = new Map(
     .map((provider) => [provider.name, provider]),
 );
 
+/** Where sasl-xoauth2 goes when nothing names a token endpoint. */
+export const saslXoauth2Endpoint = 'https://accounts.google.com/o/oauth2/token';
+
 /** The preset whose service answers at this token endpoint. */
 export function recogniseProvider(tokenEndpoint: URL): Provider | undefined {
   for (const provider of presets.values()) if (provider.recognisedBy?.(tokenEndpoint)) return provider;

@@ -6,8 +6,7 @@ import { canSubmit } from '../../accounts/account.js';
 import { exitStatus } from '../../core/errors.js';
 import type { Secret } from '../../core/secret.js';
 import type { MechanismName } from '../../providers/provider.js';
-import { oauthbearer } from '../../protocol/sasl/oauthbearer.js';
-import { xoauth2 } from '../../protocol/sasl/xoauth2.js';
+import { mechanisms } from '../../protocol/sasl/choose.js';
 import { openContext } from '../context.js';
 import { findAccount, requireUsable, type Usable } from '../find-account.js';
 import { freshToken } from '../fresh-token.js';
@@ -35,6 +34,5 @@ export function runToken(options: TokenOptions, ui: Ui): Promise<number> {
 function response(name: MechanismName, { account }: Usable, token: Secret): string {
   if (!canSubmit(account)) throw account.submission;
   const { user, smtp } = account.submission;
-  const mechanism = name === 'xoauth2' ? xoauth2 : oauthbearer;
-  return mechanism.response({ user, token, host: smtp.host, port: smtp.port });
+  return mechanisms[name].response({ user, token, host: smtp.host, port: smtp.port });
 }
