@@ -35,9 +35,14 @@ for place in ${places.join(' ')}; do mount --bind "$2/$place" "/$place"; done
 shift 2
 exec "$@"`;
 
-/** The packages among these that nobody has unpacked. */
+/** Where `.ci/unpack` has put a program. */
+export function unpackedDirectory(name: string): string {
+  return join(unpacked, name);
+}
+
+/** The programs among these that nobody has unpacked. */
 export function packagesMissing(names: readonly string[]): string[] {
-  return names.filter((name) => !existsSync(join(unpacked, name)));
+  return names.filter((name) => !existsSync(unpackedDirectory(name)));
 }
 
 /** Without a name of packages it has the machine's own. */
@@ -46,7 +51,7 @@ export async function makeDebianMachine(
   options: MachineOptions,
 ): Promise<DebianMachine> {
   const { directory } = options;
-  const packages = name === undefined ? '' : join(unpacked, name);
+  const packages = name === undefined ? '' : unpackedDirectory(name);
   const path: DebianMachine['path'] = (inside) => join(directory, inside);
   for (const place of places) await mkdir(path(place), { recursive: true, mode: 0o755 });
   // Owners and modes count, shadow's for example.

@@ -12,7 +12,8 @@ import { eventually, run, temporaryDirectory } from '../support/process.js';
 import { type RelayUnderTest, startTestRelay, testAccount } from '../support/relay-under-test.js';
 import { type ScriptedUpstream, startScriptedUpstream } from '../support/scripted-upstream.js';
 import { startTokenEndpoint, type TokenEndpoint } from '../support/token-endpoint.js';
-import { programsMissing } from './requirements.js';
+import { withLaterCurl } from './later-curl.js';
+import { programsMissing, unpackedMissing } from './requirements.js';
 import { submitMessage } from './smtp-dialogue.js';
 
 const from = 'a@example.org';
@@ -34,7 +35,8 @@ with open(path, "rb") as file:
 session.quit()
 `;
 
-describe.skipIf(programsMissing('curl', 'msmtp', 'python3', 'swaks'))('a program that signs in', () => {
+const skip = programsMissing('curl', 'msmtp', 'python3', 'swaks') || unpackedMissing('curl');
+describe.skipIf(skip)('a program that signs in', () => {
   let directory: Awaited<ReturnType<typeof temporaryDirectory>>;
   let authority: CertificateAuthority;
   let upstream: ScriptedUpstream;
@@ -81,11 +83,20 @@ describe.skipIf(programsMissing('curl', 'msmtp', 'python3', 'swaks'))('a program
 
   const server = () => `127.0.0.1:${relay.port}`;
   const ca = () => authority.certificateFile;
-  const curl = (...args: readonly string[]) =>
-    run('curl', [
-      ...['--silent', '--show-error', '--ssl-reqd', '--cacert', ca(), '--upload-file', file],
-      ...['--mail-from', from, '--mail-rcpt', to, `smtp://${server()}/c.test`, ...args],
-    ]);
+  const curl = (args: readonly string[], env = process.env) =>
+    run(
+      'curl',
+      [
+        ...['--silent', '--show-error', '--ssl-reqd', '--cacert', ca(), '--upload-file', file],
+        ...['--mail-from', from, '--mail-rcpt', to, `smtp://${server()}/c.test`, ...args],
+      ],
+      { env },
+    );
+  const laterCurl = (mechanism: string, proof: string) =>
+    curl(
+      ['--user', `${from}:`, '--oauth2-bearer', proof, '--login-options', `AUTH=${mechanism}`],
+      withLaterCurl(),
+    );
   const swaks = (mechanism: string, secret: string) =>
     run('swaks', [
       ...['--server', server(), '--helo', 'c.test', '--from', from, '--to', to, '--tls', '--tls-verify'],
@@ -105,9 +116,9 @@ describe.skipIf(programsMissing('curl', 'msmtp', 'python3', 'swaks'))('a program
     }).sendMail({ envelope: { from, to }, raw: 'Subject: signed in\r\n\r\n.dot\r\n' });
 
   const clients: Readonly<Record<string, () => Promise<unknown>>> = {
-    'curl, with PLAIN': () => curl('--user', `${from}:${password}`, '--login-options', 'AUTH=PLAIN'),
-    'curl, with LOGIN': () => curl('--user', `${from}:${password}`, '--login-options', 'AUTH=LOGIN'),
-    'curl, with a token': () => curl('--user', `${from}:`, '--oauth2-bearer', token),
+    'curl, with PLAIN': () => curl(['--user', `${from}:${password}`, '--login-options', 'AUTH=PLAIN']),
+    'curl, with LOGIN': () => curl(['--user', `${from}:${password}`, '--login-options', 'AUTH=LOGIN']),
+    'curl 7.88, with a token': () => curl(['--user', `${from}:`, '--oauth2-bearer', token]),
     'swaks, with PLAIN': () => swaks('PLAIN', password),
     'swaks, with LOGIN': () => swaks('LOGIN', password),
     'msmtp, with PLAIN': () =>
@@ -134,6 +145,32 @@ describe.skipIf(programsMissing('curl', 'msmtp', 'python3', 'swaks'))('a program
       ]);
     });
   }
+
+  it.each(['XOAUTH2', 'OAUTHBEARER'])(
+    'by curl 8.6 or later with a token and %s, has its message sent',
+    async (mechanism) => {
+      const before = upstream.messages.length;
+      endpoint.script({ body: { active: true, email: from } });
+      await laterCurl(mechanism, token);
+      expect(upstream.messages.slice(before)).toMatchObject([
+        { user: from, recipients: [`RCPT TO:<${to}>`] },
+      ]);
+      expect(relay.log.findLast(({ message }) => message === 'client signed in')?.fields).toMatchObject({
+        user: from,
+        mechanism,
+      });
+    },
+  );
+
+  it.each(['XOAUTH2', 'OAUTHBEARER'])(
+    'by curl 8.6 or later with a wrong token and %s is refused',
+    async (mechanism) => {
+      endpoint.script({ status: 401, body: { error: 'invalid_token' } });
+      const before = relay.log.length;
+      await expect(laterCurl(mechanism, `no-${token}`)).rejects.toMatchObject({ code: 67 });
+      expect(relay.log.slice(before).map(({ message }) => message)).toContain(`C: AUTH ${mechanism}`);
+    },
+  );
 
   it.each(['PLAIN', 'LOGIN'])('by swaks with a wrong password and %s is refused', async (mechanism) => {
     await expect(swaks(mechanism, 'wrong')).rejects.toMatchObject({

@@ -52,7 +52,7 @@ export function toolsMissing(...needed: readonly Package[]): boolean {
   return mustSkip(lacking(needed));
 }
 
-/** The same for packages that are only unpacked, since they cannot be installed beside Postfix. */
+/** The same for programs that are only unpacked, since they cannot be installed beside what is there. */
 export function unpackedMissing(...needed: readonly string[]): boolean {
   const missing = packagesMissing(needed);
   return mustSkip(missing.length === 0 ? undefined : `run .ci/unpack for ${missing.join(', ')}`);
