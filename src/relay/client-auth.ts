@@ -1,6 +1,7 @@
 /**
  * AUTH in a client's session (RFC 4954): the exchange, the reply to each of its lines, and who the client is
- * afterwards. While a proof is checked nothing more is read. Names are logged, proofs never.
+ * afterwards. While a proof is checked nothing more is read. Names are logged, proofs never; a refusal when it is
+ * certain, so that who hangs up at its challenge has not guessed unseen.
  */
 import { AppError } from '../core/errors.js';
 import type { LogFields } from '../core/logger.js';
@@ -46,6 +47,8 @@ export class ClientAuth {
   #exchange: SaslExchange | undefined;
   #upstream: ClientUpstream | undefined;
   #isClosed = false;
+  /** There is a verdict on the proof of this exchange. */
+  #isJudged = false;
   #mechanism = '';
   /** As the client calls itself, for the log. */
   #user: string | undefined;
@@ -81,6 +84,7 @@ export class ClientAuth {
     const { context, protocol } = this.#options;
     this.#mechanism = mechanism.toUpperCase();
     this.#user = undefined;
+    this.#isJudged = false;
     if (this.#identity !== undefined) return this.#end(place, replies.again);
     if (protocol.offersStartTls) return this.#end(place, replies.inClear);
     const isOffered = context.port.authenticator?.mechanisms.includes(this.#mechanism) === true;
@@ -104,7 +108,7 @@ export class ClientAuth {
       case 'check':
         return void this.#check(exchange, step.proof, place);
       case 'refused':
-        this.#warn('client refused', {});
+        if (!this.#isJudged) this.#warn('client refused', {});
         return this.#end(place, replies.refused);
       case 'cancelled':
       case 'malformed':
@@ -121,6 +125,7 @@ export class ClientAuth {
     const verdict = (await context.port.authenticator?.authenticate(proof, peer, confirm)) ?? {
       kind: 'refused',
     };
+    this.#isJudged = true;
     switch (verdict.kind) {
       case 'accepted':
         this.#identity = verdict.identity;
@@ -131,6 +136,7 @@ export class ClientAuth {
         protocol.authEnded();
         return place.answer(replies.accepted);
       case 'refused':
+        this.#warn('client refused', {});
         return this.#follow(exchange, exchange.refused(verdict.challenge), place);
       case 'unavailable': {
         const { cause } = verdict;
@@ -167,6 +173,6 @@ export class ClientAuth {
   #warn(message: string, why: LogFields): void {
     const { context, peer, session } = this.#options;
     const fields = { session, peer, user: this.#user, mechanism: this.#mechanism, ...why };
-    context.floodLog.log('warn', fields, message);
+    context.floodLog.log('warn', fields, message, peer);
   }
 }

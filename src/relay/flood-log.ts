@@ -9,12 +9,16 @@ const restMs = 10_000;
 
 type Level = 'warn' | 'error';
 
-interface Resting {
+interface Line {
   readonly level: Level;
-  readonly timer: Timer;
-  times: number;
   /** Of the latest. */
   fields: LogFields;
+  readonly message: string;
+}
+
+interface Resting extends Line {
+  readonly timer: Timer;
+  times: number;
 }
 
 export class FloodLog {
@@ -27,11 +31,15 @@ export class FloodLog {
     this.#logger = logger;
   }
 
-  /** `message` tells the lines apart, so what differs from time to time belongs into `fields`. */
-  log(level: Level, fields: LogFields, message: string): void {
-    const resting = this.#resting.get(message);
+  /**
+   * `message` tells the lines apart, so what differs from time to time belongs into `fields`.
+   * @param source where one source of such lines shall not hide another
+   */
+  log(level: Level, fields: LogFields, message: string, source = ''): void {
+    const key = `${message} ${source}`;
+    const resting = this.#resting.get(key);
     if (resting === undefined) {
-      this.#write(level, fields, message);
+      this.#write(key, { level, fields, message });
     } else {
       resting.times++;
       resting.fields = fields;
@@ -40,24 +48,24 @@ export class FloodLog {
 
   /** Writes what waits; nothing is kept running. */
   close(): void {
-    for (const [message, { level, timer, times, fields }] of this.#resting) {
+    for (const { level, timer, times, fields, message } of this.#resting.values()) {
       timer.cancel();
       if (times > 0) this.#logger[level]({ ...fields, times }, message);
     }
     this.#resting.clear();
   }
 
-  #write(level: Level, fields: LogFields, message: string): void {
-    this.#logger[level](fields, message);
-    const timer = this.#clock.setTimer(restMs, () => this.#rested(message), { unref: true });
-    this.#resting.set(message, { level, timer, times: 0, fields });
+  #write(key: string, line: Line): void {
+    this.#logger[line.level](line.fields, line.message);
+    const timer = this.#clock.setTimer(restMs, () => this.#rested(key), { unref: true });
+    this.#resting.set(key, { ...line, timer, times: 0 });
   }
 
-  #rested(message: string): void {
-    const resting = this.#resting.get(message);
-    this.#resting.delete(message);
+  #rested(key: string): void {
+    const resting = this.#resting.get(key);
+    this.#resting.delete(key);
     if (resting === undefined || resting.times === 0) return;
-    const { level, times, fields } = resting;
-    this.#write(level, { ...fields, times }, message);
+    const { level, times, fields, message } = resting;
+    this.#write(key, { level, fields: { ...fields, times }, message });
   }
 }

@@ -211,6 +211,19 @@ describe('AUTH', () => {
     );
   });
 
+  it('is logged when it is refused, from each address', async () => {
+    const relay = await relayOf();
+    for (const from of ['127.0.0.2', '127.0.0.3']) {
+      const client = await greetedClient(relay.port, from);
+      for (let count = 0; count < 2; count++)
+        expect(await client.say(`AUTH PLAIN ${plain(alice, 'wrong')}`)).toBe(refused);
+    }
+    expect(refusals(relay)).toEqual([
+      { peer: '127.0.0.2', user: alice },
+      { peer: '127.0.0.3', user: alice },
+    ]);
+  });
+
   it('says at the start when nobody can sign in', async () => {
     const relay = await relayOf({ passwordsFile: undefined });
     expect(relay.log).toContainEqual(
@@ -219,8 +232,14 @@ describe('AUTH', () => {
   });
 });
 
+function refusals({ log }: RelayUnderTest): object[] {
+  return log
+    .filter(({ message }) => message === 'client refused')
+    .map(({ fields: { peer, user } }) => ({ peer, user }));
+}
+
 describe('AUTH with a token', () => {
-  async function tokenPort(...answers: object[]): Promise<TestClient> {
+  async function tokenPort(...answers: object[]): Promise<RelayUnderTest> {
     const endpoint = await startTokenEndpoint();
     afterwards(() => endpoint.close());
     endpoint.script(...answers.map((body) => ({ body: { ...body } })));
@@ -229,7 +248,7 @@ describe('AUTH with a token', () => {
       auth: { oauth2: { introspection_url: endpoint.url.href, username_attribute: 'username' } },
     };
     const { oauth2 } = parseConfig({ relay: { listen } }, undefined).config.relay.listen![0]!.auth!;
-    return clientOf({ oauth2, accountBy: 'both' });
+    return relayOf({ oauth2, accountBy: 'both' });
   }
   const known = { active: true, username: 'user@example.com' };
   const xoauth2 = 'dXNlcj11c2VyQGV4YW1wbGUuY29tAWF1dGg9QmVhcmVyIDEyMzQ1Njc4OTABAQ==';
@@ -241,7 +260,7 @@ describe('AUTH with a token', () => {
       ['XOAUTH2', xoauth2],
       ['OAUTHBEARER', oauthbearer],
     ]) {
-      const client = await tokenPort(known);
+      const client = await greetedClient((await tokenPort(known)).port);
       expect(await client.say('EHLO c')).toMatch(/^250[ -]AUTH PLAIN LOGIN XOAUTH2 OAUTHBEARER$/m);
       expect(await client.say(`AUTH ${mechanism} ${response}`)).toBe(succeeded);
     }
@@ -253,13 +272,24 @@ describe('AUTH with a token', () => {
   ])(
     'says in a challenge of %s why it is refused, and awaits the answer',
     async (name, response, why, dummy) => {
-      const client = await tokenPort({ active: false });
+      const relay = await tokenPort({ active: false });
+      const client = await greetedClient(relay.port);
       const challenge = await client.say(`AUTH ${name} ${response}`);
       expect(Buffer.from(challenge.slice(4), 'base64').toString()).toBe(why);
       expect(await client.say(dummy)).toBe(refused);
+      expect(refusals(relay)).toHaveLength(1);
       expect(await client.say(`AUTH PLAIN ${good}`)).toBe(succeeded);
     },
   );
+
+  it.each(['*', undefined])('is logged when it is refused, though the answer be %j', async (answer) => {
+    const relay = await tokenPort({ active: false });
+    const client = await greetedClient(relay.port);
+    expect(await client.say(`AUTH XOAUTH2 ${xoauth2}`)).toMatch(/^334 /);
+    if (answer === undefined) client.end();
+    else expect(await client.say(answer)).toBe('501 5.7.0 Authentication cancelled');
+    expect(refusals(relay)).toEqual([{ peer: '127.0.0.1', user: 'user@example.com' }]);
+  });
 });
 
 describe('a client that has signed in', () => {

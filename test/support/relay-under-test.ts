@@ -175,8 +175,9 @@ export class TestClient {
     });
   }
 
-  static async connect(port: number, early?: string): Promise<TestClient> {
-    const socket = connect({ port, host: '127.0.0.1', noDelay: true });
+  /** @param from one of this machine's addresses */
+  static async connect(port: number, early?: string, from?: string): Promise<TestClient> {
+    const socket = connect({ port, host: '127.0.0.1', noDelay: true, localAddress: from });
     const client = new TestClient(socket);
     if (early !== undefined) socket.write(early);
     await new Promise((resolve) => socket.once('connect', resolve));
@@ -240,8 +241,8 @@ export class TestClient {
 }
 
 /** Connects and greets. */
-export async function greetedClient(port: number): Promise<TestClient> {
-  const client = await TestClient.connect(port);
+export async function greetedClient(port: number, from?: string): Promise<TestClient> {
+  const client = await TestClient.connect(port, undefined, from);
   await client.reply();
   await client.say('EHLO client.example');
   return client;
