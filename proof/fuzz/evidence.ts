@@ -2,11 +2,12 @@
  * What the sessions with the relay did, what its upstream got, and whether the two agree: each message that was
  * acknowledged was accepted, each that arrived is whole and as it was sent, and none was made up.
  */
-import type { LogLine } from '../../test/support/relay-under-test.js';
+
 import type { SunkMessage } from '../sink.js';
 import { hasFalseEnd } from './lenient.js';
 import { type Submission, submissionId } from './submission.js';
 import type { Honesty } from './upstream-mood.js';
+import { type LogLine } from '../../test/support/recording-logger.js';
 
 export class Evidence {
   readonly submissions = new Map<string, Submission>();

@@ -13,6 +13,8 @@ export interface Logger {
   info(fields: LogFields, message: string): void;
   warn(fields: LogFields, message: string): void;
   error(fields: LogFields, message: string): void;
+  /** One whose every entry begins with `fields`, which are made text once. */
+  with(fields: LogFields): Logger;
 }
 
 const ignore = () => undefined;
@@ -24,4 +26,5 @@ export const silentLogger: Logger = {
   info: ignore,
   warn: ignore,
   error: ignore,
+  with: () => silentLogger,
 };

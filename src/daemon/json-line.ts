@@ -4,14 +4,19 @@ import type { LogFields } from '../core/logger.js';
 /** What stands in a JSON string as it is. */
 const plain = /^[ !#-[\]-~]*$/;
 
-/** `level`, `time`, the fields in their order, those that are undefined left out, and `msg`. */
-export function jsonLine(level: string, nowMs: number, fields: LogFields, message: string): string {
-  let line = `{"level":"${level}","time":"${isoTime(nowMs)}"`;
+/** `level`, `time`, what `fields` made of those of the logger and of the entry's own, and `msg`. */
+export function jsonLine(level: string, nowMs: number, fieldsText: string, message: string): string {
+  return `{"level":"${level}","time":"${isoTime(nowMs)}"${fieldsText},"msg":${json(message)}}\n`;
+}
+
+/** The fields in their order, each behind a comma; those that are undefined are left out. */
+export function fieldsText(fields: LogFields): string {
+  let text = '';
   for (const key in fields) {
     const value = fields[key];
-    if (value !== undefined) line += `,"${key}":${json(value)}`;
+    if (value !== undefined) text += `,"${key}":${json(value)}`;
   }
-  return `${line},"msg":${json(message)}}\n`;
+  return text;
 }
 
 /** As JSON.stringify, which costs several times as much for the short words that most fields are. */

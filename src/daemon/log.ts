@@ -5,7 +5,7 @@
 import { writeSync } from 'node:fs';
 import { systemClock } from '../core/clock.js';
 import type { LogFields, LogLevel, Logger } from '../core/logger.js';
-import { jsonLine } from './json-line.js';
+import { fieldsText, jsonLine } from './json-line.js';
 import { LogDestination } from './log-destination.js';
 
 export type LogFormat = 'auto' | 'human' | 'json';
@@ -16,27 +16,76 @@ export interface DaemonLog extends Logger {
 }
 
 const stderrDescriptor = 2;
-const levels: readonly LogLevel[] = ['trace', 'debug', 'info', 'warn', 'error', 'silent'];
+const ranks: Readonly<Record<LogLevel, number>> = {
+  trace: 0,
+  debug: 1,
+  info: 2,
+  warn: 3,
+  error: 4,
+  silent: 5,
+};
 
 /** `auto` is human on a terminal and JSON otherwise. */
 export async function createLog(level: LogLevel, format: LogFormat): Promise<DaemonLog> {
   const human = format === 'human' || (format === 'auto' && process.stderr.isTTY);
-  if (human) return logTo(await humanLines(), () => undefined, level);
+  if (human) return new LineLog({ write: await humanLines(), flush: () => undefined, least: level });
   const destination = new LogDestination(stderrDescriptor, systemClock);
-  return logTo(
-    (line) => destination.write(line),
-    () => destination.flushSync(),
-    level,
-  );
+  return new LineLog({
+    write: (line) => destination.write(line),
+    flush: () => destination.flushSync(),
+    least: level,
+  });
 }
 
-function logTo(write: (line: string) => void, flush: () => void, least: LogLevel): DaemonLog {
-  const at = (level: LogLevel) =>
-    levels.indexOf(level) < levels.indexOf(least)
-      ? () => undefined
-      : (fields: LogFields, message: string) => write(jsonLine(level, systemClock.now(), fields, message));
-  const [trace, debug, info, warn, error] = [at('trace'), at('debug'), at('info'), at('warn'), at('error')];
-  return { trace, debug, info, warn, error, flush };
+interface LineLogOptions {
+  readonly write: (line: string) => void;
+  readonly flush: () => void;
+  readonly least: LogLevel;
+}
+
+class LineLog implements DaemonLog {
+  readonly #options: LineLogOptions;
+  /** The text of the fields that every entry begins with. */
+  readonly #head: string;
+
+  constructor(options: LineLogOptions, head = '') {
+    this.#options = options;
+    this.#head = head;
+  }
+
+  trace(fields: LogFields, message: string): void {
+    this.#enter('trace', fields, message);
+  }
+
+  debug(fields: LogFields, message: string): void {
+    this.#enter('debug', fields, message);
+  }
+
+  info(fields: LogFields, message: string): void {
+    this.#enter('info', fields, message);
+  }
+
+  warn(fields: LogFields, message: string): void {
+    this.#enter('warn', fields, message);
+  }
+
+  error(fields: LogFields, message: string): void {
+    this.#enter('error', fields, message);
+  }
+
+  with(fields: LogFields): Logger {
+    return new LineLog(this.#options, this.#head + fieldsText(fields));
+  }
+
+  flush(): void {
+    this.#options.flush();
+  }
+
+  #enter(level: LogLevel, fields: LogFields, message: string): void {
+    const { least, write } = this.#options;
+    if (ranks[level] < ranks[least]) return;
+    write(jsonLine(level, systemClock.now(), this.#head + fieldsText(fields), message));
+  }
 }
 
 /** Loaded for people only. */

@@ -11,13 +11,15 @@ const mostFree = 64;
 
 const free: Buffer[] = [];
 
-/** Writes octets that are only valid during the call. */
-export function writeLent(socket: Writable, lent: Buffer): void {
+/** Writes octets that are only valid during the call; false when `drain` is to be awaited, as `write` says. */
+export function writeLent(socket: Writable, lent: Buffer): boolean {
+  let hasRoom = true;
   for (let from = 0; from < lent.length; from += blockOctets) {
     const block = free.pop() ?? Buffer.allocUnsafeSlow(blockOctets);
     const octets = lent.copy(block, 0, from, from + blockOctets);
-    socket.write(octets === blockOctets ? block : block.subarray(0, octets), () => {
+    hasRoom = socket.write(octets === blockOctets ? block : block.subarray(0, octets), () => {
       if (free.length < mostFree) free.push(block);
     });
   }
+  return hasRoom;
 }

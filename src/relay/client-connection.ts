@@ -55,6 +55,9 @@ export class ClientConnection implements Expiring {
   #leaving = false;
   /** Our last octets are on their way. */
   #closing = false;
+  /** What has been written waits for the client to read; kept here, since asking the socket costs a walk. */
+  #congested = false;
+  #paused = false;
   /** Whether the client may take its time to close its half. */
   #lingers = true;
 
@@ -85,7 +88,10 @@ export class ClientConnection implements Expiring {
     };
     socket.on(
       'drain',
-      ifCurrent(() => this.#user.proceed()),
+      ifCurrent(() => {
+        this.#congested = false;
+        this.#user.proceed();
+      }),
     );
     socket.on(
       'end',
@@ -110,6 +116,8 @@ export class ClientConnection implements Expiring {
 
   #handshake(tls: ConnectionTls): void {
     this.#handshaking = true;
+    this.#congested = false;
+    this.#paused = false;
     this.deadlineAt = this.#options.deadlines.in(handshakeMs);
     this.#socket = acceptTls(this.#socket, tls, () => {
       this.#handshaking = false;
@@ -139,7 +147,7 @@ export class ClientConnection implements Expiring {
 
   /** The client must read before more is done for it. */
   get mustRead(): boolean {
-    return this.#replies.pending > mostPendingReplies || this.#socket.writableNeedDrain;
+    return this.#congested || this.#replies.pending > mostPendingReplies;
   }
 
   /** False once it ends: what the client still says is not heard. */
@@ -148,11 +156,15 @@ export class ClientConnection implements Expiring {
   }
 
   pause(): void {
-    if (!this.#handshaking) this.#socket.pause();
+    if (this.#handshaking || this.#paused) return;
+    this.#paused = true;
+    this.#socket.pause();
   }
 
   resume(): void {
-    if (this.#socket.isPaused()) this.#socket.resume();
+    if (!this.#paused) return;
+    this.#paused = false;
+    this.#socket.resume();
   }
 
   /** Ends the connection when every command so far has its reply. */
@@ -218,7 +230,7 @@ export class ClientConnection implements Expiring {
   #write(text: string): void {
     if (this.#options.trace !== undefined)
       for (const line of text.trimEnd().split('\r\n')) this.#options.trace(`S: ${line}`);
-    if (this.#socket.writable) this.#socket.write(text, 'latin1');
+    if (this.#socket.writable && !this.#socket.write(text, 'latin1')) this.#congested = true;
     this.deadlineAt = this.#options.time.next();
     if (this.#tlsIsDue && this.#replies.pending === 0 && this.#options.tls !== undefined) {
       this.#tlsIsDue = false;

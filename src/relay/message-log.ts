@@ -1,10 +1,9 @@
-/** The one line that the log has for each message, whatever became of it. */
+/** The one line that the log has for each message of a client's session, whatever became of it. */
 import type { AppError } from '../core/errors.js';
 import type { Logger } from '../core/logger.js';
 import { type Reply, replyText } from '../protocol/smtp/reply.js';
 
 export interface SenderFacts {
-  readonly session: string;
   /** Undefined when no account was found for the sender. */
   readonly account: string | undefined;
   readonly from: string;
@@ -30,31 +29,45 @@ export interface MessageFacts extends SenderFacts {
   readonly cause?: AppError | undefined;
 }
 
-/** Written out, not spread: it is on the path of every message, and spreading costs a tenth of all the relay does. */
-export function logMessage(logger: Logger, facts: MessageFacts): void {
-  const { session, account, from, recipients, octets, reply, cause, ms } = facts;
-  const text = replyText(reply);
-  if (reply.code < 300) {
-    logger.info({ session, account, from, recipients, bytes: octets, reply: text, ms }, 'message sent');
-    return;
-  }
-  logger.warn(
-    {
-      session,
-      account,
-      from,
-      recipients,
-      bytes: octets,
-      reply: text,
-      cause: cause?.message,
-      hint: cause?.hint,
-      ms,
-    },
-    reply.code < 500 ? 'message deferred' : 'message refused',
-  );
-}
+export class MessageLog {
+  readonly #logger: Logger;
+  readonly #session: string;
+  /** Begins with the last sender, who in most sessions is the next one, too. */
+  #ofSender: Logger | undefined;
+  #account: string | undefined;
+  #from = '';
 
-/** The client was gone before the message had ended; nobody was told anything. */
-export function logCutOff(logger: Logger, facts: SenderFacts): void {
-  logger.warn({ ...facts }, 'message cut off by the client, and not sent');
+  /** @param session its id */
+  constructor(logger: Logger, session: string) {
+    this.#logger = logger;
+    this.#session = session;
+  }
+
+  /** Written out, not spread: it is on the path of every message, and spreading costs a tenth of all the relay does. */
+  enter({ account, from, recipients, octets, reply, cause, ms }: MessageFacts): void {
+    const logger = this.#for(account, from);
+    const text = replyText(reply);
+    if (reply.code < 300) {
+      logger.info({ recipients, bytes: octets, reply: text, ms }, 'message sent');
+      return;
+    }
+    logger.warn(
+      { recipients, bytes: octets, reply: text, cause: cause?.message, hint: cause?.hint, ms },
+      reply.code < 500 ? 'message deferred' : 'message refused',
+    );
+  }
+
+  /** The client was gone before the message had ended; nobody was told anything. */
+  cutOff({ account, from, ms }: SenderFacts): void {
+    this.#for(account, from).warn({ ms }, 'message cut off by the client, and not sent');
+  }
+
+  #for(account: string | undefined, from: string): Logger {
+    if (this.#ofSender === undefined || account !== this.#account || from !== this.#from) {
+      this.#ofSender = this.#logger.with({ session: this.#session, account, from });
+      this.#account = account;
+      this.#from = from;
+    }
+    return this.#ofSender;
+  }
 }

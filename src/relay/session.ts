@@ -22,7 +22,7 @@ import {
   refuseSize,
 } from './extensions.js';
 import { logLimit, SessionTally, tooManyErrors } from './limits.js';
-import { logCutOff, logMessage, type MessageResult, type SenderFacts } from './message-log.js';
+import { MessageLog, type MessageResult, type SenderFacts } from './message-log.js';
 import type { Offer } from './offer.js';
 import type { ReplyPlace } from './reply-queue.js';
 import { type SessionContext, tlsFor } from './session-context.js';
@@ -40,6 +40,7 @@ export class ClientSession implements ConnectionUser, TransactionObserver {
   readonly #trace: ((line: string) => void) | undefined;
   readonly #connection: ClientConnection;
   readonly #protocol: ServerProtocol;
+  readonly #messages: MessageLog;
   readonly #tally: SessionTally;
   readonly #time: ClientTime;
   #auth: ClientAuth | undefined;
@@ -70,6 +71,7 @@ export class ClientSession implements ConnectionUser, TransactionObserver {
     const fields = { session: id, peer };
     this.#peer = peer;
     this.#auth = this.#newAuth();
+    this.#messages = new MessageLog(logger, id);
     this.#tally = new SessionTally(settings.limits);
     this.#time = new ClientTime(settings.limits, deadlines);
     this.#connection = new ClientConnection(socket, this, {
@@ -134,8 +136,7 @@ export class ClientSession implements ConnectionUser, TransactionObserver {
   closed(): void {
     const transaction = this.#transaction;
     this.#transaction = undefined;
-    if (transaction?.isInBody)
-      logCutOff(this.#context.logger, this.#senderFacts(transaction.live.account.name));
+    if (transaction?.isInBody) this.#messages.cutOff(this.#senderFacts(transaction.live.account.name));
     transaction?.abandon('by-disconnect');
     this.#auth?.close();
     this.#onClose();
@@ -259,8 +260,7 @@ export class ClientSession implements ConnectionUser, TransactionObserver {
     this.#transaction = undefined;
     this.#time.free();
     const { reply, recipients, octets, cause } = result;
-    logMessage(this.#context.logger, {
-      session: this.#id,
+    this.#messages.enter({
       account: live.account.name,
       from: this.#sender,
       recipients,
@@ -286,11 +286,11 @@ export class ClientSession implements ConnectionUser, TransactionObserver {
     this.#time.free();
     this.#refusal = reply;
     this.#protocol.transactionOver();
-    logMessage(this.#context.logger, { ...this.#senderFacts(account), reply, cause });
+    this.#messages.enter({ ...this.#senderFacts(account), reply, cause });
   }
 
   #senderFacts(account: string | undefined): SenderFacts {
-    return { session: this.#id, account, from: this.#sender, ms: this.#elapsedMs };
+    return { account, from: this.#sender, ms: this.#elapsedMs };
   }
 
   get #elapsedMs(): number {

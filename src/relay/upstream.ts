@@ -75,6 +75,7 @@ export class UpstreamSession implements Expiring {
   /** Lines that wait for their turn at a server without PIPELINING. */
   readonly #unsent: { readonly line: string; readonly due: DueReply }[] = [];
   #out = '';
+  #congested = false;
   #ended = false;
 
   constructor({ socket, extensions }: Login, options: UpstreamOptions) {
@@ -108,7 +109,7 @@ export class UpstreamSession implements Expiring {
 
   /** The upstream does not read as fast as it is sent to. */
   get isCongested(): boolean {
-    return !this.#ended && this.#socket.writableNeedDrain;
+    return this.#congested && !this.#ended;
   }
 
   /** A message begins; true when the session has served one before. */
@@ -132,7 +133,7 @@ export class UpstreamSession implements Expiring {
         this.#put(piece.toString('latin1'));
       } else {
         this.#flush();
-        writeLent(this.#socket, piece);
+        if (!writeLent(this.#socket, piece)) this.#congested = true;
       }
     }
     if (end === undefined) {
@@ -210,11 +211,12 @@ export class UpstreamSession implements Expiring {
   readonly #flush = (): void => {
     if (this.#ended) return;
     this.#answerable = this.#due.length;
-    if (this.#out !== '') this.#socket.write(this.#out, 'latin1');
+    if (this.#out !== '' && !this.#socket.write(this.#out, 'latin1')) this.#congested = true;
     this.#out = '';
   };
 
   #drained(): void {
+    this.#congested = false;
     if (this.#due.length === 0) this.deadlineAt = Infinity;
     this.owner?.upstreamDrained();
   }

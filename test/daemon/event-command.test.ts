@@ -4,8 +4,9 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { EventCommand } from '../../src/daemon/event-command.js';
 import type { AccountEvent } from '../../src/refresh/event.js';
 import { eventually, type TemporaryDirectory, temporaryDirectory } from '../support/process.js';
-import { recordingLogger } from '../support/token-files.js';
+
 import { VirtualClock } from '../support/virtual-clock.js';
+import { recordingLogger } from '../support/recording-logger.js';
 
 let directory: TemporaryDirectory;
 let clock: VirtualClock;

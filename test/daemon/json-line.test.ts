@@ -1,12 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Secret } from '../../src/core/secret.js';
-import { jsonLine } from '../../src/daemon/json-line.js';
+import { fieldsText, jsonLine } from '../../src/daemon/json-line.js';
 
 describe('a line of the log', () => {
   it('holds level, time, fields and message in this order, and nothing that is undefined', () => {
     const fields = { session: '7f3a', cause: undefined, ms: 12, reply: '250 2.0.0 "ok"' };
-    expect(jsonLine('info', 0, fields, 'message sent')).toBe(
+    expect(jsonLine('info', 0, fieldsText(fields), 'message sent')).toBe(
       '{"level":"info","time":"1970-01-01T00:00:00.000Z","session":"7f3a","ms":12,"reply":"250 2.0.0 \\"ok\\"","msg":"message sent"}\n',
     );
   });
@@ -18,7 +18,7 @@ describe('a line of the log', () => {
         fc.dictionary(fc.constantFrom('a', 'b', 'c'), value),
         fc.string({ unit: 'binary' }),
         (fields, text) => {
-          const line = jsonLine('warn', 1, fields, text);
+          const line = jsonLine('warn', 1, fieldsText(fields), text);
           expect(line.indexOf('\n')).toBe(line.length - 1);
           expect(JSON.parse(line)).toEqual({
             level: 'warn',
@@ -33,7 +33,10 @@ describe('a line of the log', () => {
 
   it('has null for what JSON has no word for, and shows no secret', () => {
     const fields = { nan: NaN, method: () => 1, token: new Secret('ya29') };
-    const { nan, method, token } = JSON.parse(jsonLine('info', 0, fields, '')) as Record<string, unknown>;
+    const { nan, method, token } = JSON.parse(jsonLine('info', 0, fieldsText(fields), '')) as Record<
+      string,
+      unknown
+    >;
     expect([nan, method, token]).toEqual([null, null, '[redacted]']);
   });
 });

@@ -9,9 +9,10 @@ import { parseConfig } from '../../src/config/parse.js';
 import { systemClock } from '../../src/core/clock.js';
 import { type Daemon, startDaemon } from '../../src/daemon/serve.js';
 import { temporaryDirectory } from '../support/process.js';
-import { endClients, greetedClient, type LogLine, recordingLogger } from '../support/relay-under-test.js';
+import { endClients, greetedClient } from '../support/relay-under-test.js';
 import { type ScriptedUpstream, startScriptedUpstream } from '../support/scripted-upstream.js';
 import { startTokenEndpoint, type TokenEndpoint } from '../support/token-endpoint.js';
+import { type LogLine, loggerInto } from '../support/recording-logger.js';
 
 const sender = 'a@example.org';
 
@@ -51,7 +52,7 @@ async function start(config: object = {}): Promise<void> {
     relay: { listen: '127.0.0.1:0' },
     ...config,
   };
-  daemon = await startDaemon(parseConfig(whole, undefined).config, recordingLogger(log));
+  daemon = await startDaemon(parseConfig(whole, undefined).config, loggerInto(log));
   closers.push(() => daemon.close());
 }
 

@@ -9,7 +9,6 @@ import { afterwards, relayWith, upstreamWith } from '../relay/scene.js';
 import { type DeafListener, deafListener } from '../support/deaf-listener.js';
 import {
   greetedClient,
-  type LogLine,
   type RelayUnderTest,
   type TestClient,
   testAccount,
@@ -18,6 +17,7 @@ import type { ScriptedUpstream, UpstreamOptions, UpstreamTls } from '../support/
 import { VirtualClock } from '../support/virtual-clock.js';
 import { type Fault, type Outcome, outcomeOf, type Stage } from './matrix.js';
 import { answerOf, isStage } from './strike.js';
+import { type LogLine } from '../support/recording-logger.js';
 
 export interface Way {
   readonly name: string;

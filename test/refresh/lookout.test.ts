@@ -15,14 +15,9 @@ import { createFileStore } from '../../src/tokens/file-store.js';
 import type { StoredToken } from '../../src/tokens/token.js';
 import { createCertificateAuthority } from '../support/certificates.js';
 import { type TemporaryDirectory, temporaryDirectory } from '../support/process.js';
-import {
-  recordingLogger,
-  refreshedOutcome,
-  testAccount,
-  type TokenJson,
-  writeTokenFile,
-} from '../support/token-files.js';
+import { refreshedOutcome, testAccount, type TokenJson, writeTokenFile } from '../support/token-files.js';
 import { VirtualClock } from '../support/virtual-clock.js';
+import { recordingLogger } from '../support/recording-logger.js';
 
 let root: TemporaryDirectory;
 let path: string;

@@ -9,14 +9,9 @@ import { createRefresher, type Refresher } from '../../src/refresh/refresher.js'
 import { createFileStore } from '../../src/tokens/file-store.js';
 import { createTokenFile } from '../../src/tokens/new-file.js';
 import { eventually, type TemporaryDirectory, temporaryDirectory } from '../support/process.js';
-import {
-  recordingLogger,
-  refreshedOutcome,
-  testAccount,
-  type TokenJson,
-  writeTokenFile,
-} from '../support/token-files.js';
+import { refreshedOutcome, testAccount, type TokenJson, writeTokenFile } from '../support/token-files.js';
 import { VirtualClock } from '../support/virtual-clock.js';
+import { recordingLogger } from '../support/recording-logger.js';
 
 let root: TemporaryDirectory;
 let path: string;

@@ -9,7 +9,8 @@ import type { RefreshOutcome } from '../../src/oauth/outcome.js';
 import { openRoster, type Roster } from '../../src/refresh/roster.js';
 import type { Lookup } from '../../src/refresh/token-source.js';
 import { type TemporaryDirectory, temporaryDirectory } from '../support/process.js';
-import { recordingLogger, refreshedOutcome, type TokenJson, writeTokenFile } from '../support/token-files.js';
+import { refreshedOutcome, type TokenJson, writeTokenFile } from '../support/token-files.js';
+import { recordingLogger } from '../support/recording-logger.js';
 
 let root: TemporaryDirectory;
 let directory: string;

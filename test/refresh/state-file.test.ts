@@ -6,8 +6,9 @@ import { Secret } from '../../src/core/secret.js';
 import { findStateFile, fingerprint, StateFile, type TokenMemory } from '../../src/refresh/state-file.js';
 import { formatState, parseState } from '../../src/refresh/state-format.js';
 import { type TemporaryDirectory, temporaryDirectory } from '../support/process.js';
-import { recordingLogger } from '../support/token-files.js';
+
 import { VirtualClock } from '../support/virtual-clock.js';
+import { recordingLogger } from '../support/recording-logger.js';
 
 let root: TemporaryDirectory;
 let path: string;

@@ -4,8 +4,9 @@ import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { systemClock } from '../../src/core/clock.js';
 import { type DirectoryWatch, watchDirectories } from '../../src/refresh/watch.js';
 import { type TemporaryDirectory, temporaryDirectory } from '../support/process.js';
-import { recordingLogger } from '../support/token-files.js';
+
 import { VirtualClock } from '../support/virtual-clock.js';
+import { recordingLogger } from '../support/recording-logger.js';
 
 let root: TemporaryDirectory;
 let directory: string;

@@ -4,6 +4,7 @@ import { type Clock, systemClock } from '../../src/core/clock.js';
 import { Secret } from '../../src/core/secret.js';
 import { createOAuth2Checks } from '../../src/submission/bearer.js';
 import type { AuthVerdict, BearerMechanism } from '../../src/submission/identity.js';
+import { recordingLogger } from '../support/recording-logger.js';
 
 export interface ChecksUnderTest {
   /** In short: the name that is accepted, or "refused: CHALLENGE", or "unavailable: MESSAGE". */
@@ -16,20 +17,14 @@ export interface ChecksUnderTest {
 export function checksUnderTest(oauth2: object, clock: Clock = systemClock): ChecksUnderTest {
   const listen = [{ address: '127.0.0.1:2525', auth: { oauth2 } }];
   const settings = parseConfig({ relay: { listen } }, undefined).config.relay.listen![0]!.auth!.oauth2!;
-  const log: string[] = [];
-  const keep = (level: string) => (fields: object, message: string) => {
-    log.push([level, message, 'reason' in fields ? String(fields.reason) : ''].filter(Boolean).join(': '));
-  };
-  const logger = {
-    trace: keep('trace'),
-    debug: keep('debug'),
-    info: keep('info'),
-    warn: keep('warn'),
-    error: keep('error'),
-  };
+  const logger = recordingLogger();
   const { bearer, password } = createOAuth2Checks(settings, clock, logger);
   return {
-    log,
+    get log() {
+      return logger.lines.map(({ level, message, fields: { reason } }) =>
+        [level, message, ...(typeof reason === 'string' ? [reason] : [])].join(': '),
+      );
+    },
     token: async (token, user, mechanism = 'OAUTHBEARER') =>
       inShort(await bearer.check(user, new Secret(token), mechanism, '192.0.2.1')),
     password: async (user, word) => inShort(await password!.check(user, new Secret(word), '192.0.2.1')),

@@ -5,7 +5,7 @@ import { Secret } from '../../src/core/secret.js';
 import { derive, formatHash, type HashCost, newSettings } from '../../src/submission/password-hash.js';
 import { FilePasswords } from '../../src/submission/passwords.js';
 import { temporaryDirectory } from '../support/process.js';
-import { type LogLine, recordingLogger } from '../support/relay-under-test.js';
+import { type LogLine, loggerInto } from '../support/recording-logger.js';
 
 /** As good as any for a test, and done at once. */
 const cheap: HashCost = { logN: 4, blockSize: 8, parallelization: 1 };
@@ -19,7 +19,7 @@ beforeEach(async () => {
   place = await temporaryDirectory();
   file = join(place.path, 'passwd');
   log = [];
-  passwords = new FilePasswords(file, recordingLogger(log));
+  passwords = new FilePasswords(file, loggerInto(log));
 });
 afterEach(() => place.remove());
 

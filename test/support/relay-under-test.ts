@@ -12,13 +12,13 @@ import { defaultLimits } from '../../src/config/limits.js';
 import { plainListener } from '../../src/config/listener.js';
 import { type Clock, systemClock } from '../../src/core/clock.js';
 import type { AppError } from '../../src/core/errors.js';
-import type { LogFields, Logger } from '../../src/core/logger.js';
 import { Secret } from '../../src/core/secret.js';
 import { gmail, type SmtpHost } from '../../src/providers/index.js';
 import type { AccessToken, AccountDirectory, Lookup } from '../../src/refresh/token-source.js';
 import { Deadlines } from '../../src/relay/deadlines.js';
 import { type Relay, startRelay } from '../../src/relay/listener.js';
 import { UpstreamPool } from '../../src/relay/pool.js';
+import { type LogLine, loggerInto } from './recording-logger.js';
 
 export interface TestAccount {
   readonly account: SubmittingAccount;
@@ -59,18 +59,6 @@ export function testAccount(
   return { account, token: `token-of-${name}`, refused: [] };
 }
 
-export interface LogLine {
-  readonly level: string;
-  readonly message: string;
-  readonly fields: LogFields;
-}
-
-export function recordingLogger(lines: LogLine[]): Logger {
-  const at = (level: string) => (fields: LogFields, message: string) =>
-    void lines.push({ level, message, fields });
-  return { trace: at('trace'), debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') };
-}
-
 export interface RelayUnderTest {
   readonly addresses: Relay['addresses'];
   /** Of the first address. */
@@ -85,7 +73,7 @@ export async function startTestRelay(
   clock: Clock = systemClock,
 ): Promise<RelayUnderTest> {
   const log: LogLine[] = [];
-  const logger = recordingLogger(log);
+  const logger = loggerInto(log);
   const deadlines = new Deadlines(clock);
   const common = { clock, deadlines, logger, traceDialogue: true };
   const pool = new UpstreamPool({ ...common, clientName: 'client.example' });

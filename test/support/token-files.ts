@@ -3,7 +3,6 @@ import { writeFile } from 'node:fs/promises';
 import { basename } from 'node:path';
 import type { Account } from '../../src/accounts/account.js';
 import type { Clock } from '../../src/core/clock.js';
-import type { LogFields, Logger, LogLevel } from '../../src/core/logger.js';
 import { Secret } from '../../src/core/secret.js';
 import type { RefreshOutcome } from '../../src/oauth/outcome.js';
 import { unknownProvider } from '../../src/providers/provider.js';
@@ -57,25 +56,5 @@ export function refreshedOutcome(number: number, expiresInSeconds = 3600): Refre
     refreshToken: new Secret(`refresh-${number}`),
     expiresInSeconds,
     lifetimeKnown: true,
-  };
-}
-
-export interface LogLine {
-  readonly level: LogLevel;
-  readonly fields: LogFields;
-  readonly message: string;
-}
-
-export function recordingLogger(): Logger & { readonly lines: LogLine[] } {
-  const lines: LogLine[] = [];
-  const at = (level: LogLevel) => (fields: LogFields, message: string) =>
-    void lines.push({ level, fields, message });
-  return {
-    lines,
-    trace: at('trace'),
-    debug: at('debug'),
-    info: at('info'),
-    warn: at('warn'),
-    error: at('error'),
   };
 }

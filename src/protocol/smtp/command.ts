@@ -74,9 +74,27 @@ const tlsHandshake = '\x16\x03';
 
 const controlCharacter = /[\u0000-\u001f\u007f]/;
 
-export function parseCommand(line: string): Command | Fault | ForeignProtocol {
+/**
+ * @param line without its CR LF
+ * @param wire with it
+ */
+export function parseCommand(line: string, wire = `${line}\r\n`): Command | Fault | ForeignProtocol {
+  return tidyCommand(line, wire) ?? parseAnyCommand(line, wire);
+}
+
+/** What most lines are, known at a glance: an address and nothing else, in no need of a closer look, or DATA. */
+function tidyCommand(line: string, wire: string): Command | undefined {
+  if (line === 'DATA') return { verb: 'DATA', argument: '' };
+  const verb = line.startsWith(starts.RCPT) ? 'RCPT' : line.startsWith(starts.MAIL) ? 'MAIL' : undefined;
+  if (verb === undefined || !line.endsWith('>')) return undefined;
+  const path = line.slice(starts[verb].length, -1);
+  if (path === '' || notPlain.test(path)) return undefined;
+  return { verb, path, parameters: noParameters, wire };
+}
+
+function parseAnyCommand(line: string, wire: string): Command | Fault | ForeignProtocol {
   const space = line.indexOf(' ');
-  const verb = upperCase(space < 0 ? line : line.slice(0, space));
+  const verb = (space < 0 ? line : line.slice(0, space)).toUpperCase();
   // No other protocol's line begins with one of these words.
   const isKnown = knownVerbs.has(verb);
   if (!isKnown) {
@@ -85,8 +103,8 @@ export function parseCommand(line: string): Command | Fault | ForeignProtocol {
   }
   if (controlCharacter.test(line)) return fault(500, '5.2', 'Control characters are not allowed in commands');
   const argument = space < 0 ? '' : withoutOuterSpaces(line.slice(space + 1));
-  if (verb === 'MAIL') return parsePathCommand('MAIL', 'FROM:', argument, line);
-  if (verb === 'RCPT') return parsePathCommand('RCPT', 'TO:', argument, line);
+  if (verb === 'MAIL') return parsePathCommand('MAIL', 'FROM:', argument, { line, wire });
+  if (verb === 'RCPT') return parsePathCommand('RCPT', 'TO:', argument, { line, wire });
   if (verb === 'AUTH') return parseAuth(argument);
   if (isKnown) {
     if (argument !== '' && bareVerbs.has(verb)) return fault(501, '5.4', `${verb} takes no argument`);
@@ -106,11 +124,6 @@ function parseAuth(argument: string): AuthCommand | Fault {
   return { verb: 'AUTH', mechanism, initialResponse };
 }
 
-/** Most clients write upper case, and converting costs more than looking. */
-function upperCase(word: string): string {
-  return knownVerbs.has(word) ? word : word.toUpperCase();
-}
-
 function foreignProtocol(line: string): ForeignProtocol['protocol'] | undefined {
   if (line.startsWith(tlsHandshake)) return 'TLS';
   return httpMethod.test(line) || headerLine.test(line) ? 'HTTP' : undefined;
@@ -125,7 +138,7 @@ function parsePathCommand(
   verb: 'MAIL' | 'RCPT',
   keyword: 'FROM:' | 'TO:',
   argument: string,
-  line: string,
+  { line, wire }: { line: string; wire: string },
 ): PathCommand | Fault {
   const syntax = `Syntax: ${verb} ${keyword}<address>`;
   const isGood = argument.startsWith(keyword) || argument.slice(0, keyword.length).toUpperCase() === keyword;
@@ -141,10 +154,11 @@ function parsePathCommand(
     line.length === verb.length + 1 + keyword.length + rest.length &&
     line.startsWith(starts[verb]) &&
     (tail === '' || tidyParameters.test(tail));
-  return isTidy
-    ? { verb, path: path.text, parameters, wire: `${line}\r\n` }
-    : { verb, path: path.text, parameters };
+  return isTidy ? { verb, path: path.text, parameters, wire } : { verb, path: path.text, parameters };
 }
+
+/** What a path holds that must be looked at more closely. */
+const notPlain = /[\u0000- "<>\\\u007f]/;
 
 const starts = { MAIL: 'MAIL FROM:<', RCPT: 'RCPT TO:<' } as const;
 const tidyParameters = /^(?: [A-Z0-9-]+(?:=[^ ]+)?)+$/;

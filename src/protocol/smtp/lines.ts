@@ -5,8 +5,8 @@
  */
 
 export type Line =
-  /** Without its CR LF; one latin1 character an octet. */
-  | { readonly kind: 'line'; readonly text: string }
+  /** Without its CR LF, and as it came; one latin1 character an octet. */
+  | { readonly kind: 'line'; readonly text: string; readonly wire: string }
   | { readonly kind: 'bare-newline' }
   | { readonly kind: 'too-long' };
 
@@ -76,7 +76,9 @@ export class LineReader {
     const end = lineFeed - 1;
     if (end < start || this.#text.charCodeAt(end) !== CR) return bareNewline;
     const text = this.#text.slice(start, end);
-    return text.includes('\r') ? bareNewline : { kind: 'line', text };
+    return text.includes('\r')
+      ? bareNewline
+      : { kind: 'line', text, wire: this.#text.slice(start, lineFeed + 1) };
   }
 
   #clear(): void {

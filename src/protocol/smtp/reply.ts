@@ -5,7 +5,7 @@
  */
 import { AppError } from '../../core/errors.js';
 import { enhancedCode } from './codes.js';
-import { LineReader } from './lines.js';
+import { type Line, LineReader } from './lines.js';
 
 export interface Reply {
   /** 200 to 599. */
@@ -67,33 +67,32 @@ export class ReplyReader {
       if (line === undefined) return undefined;
       if (line.kind === 'too-long') throw broken(`a reply line of more than ${longestLineOctets} octets`);
       if (line.kind === 'bare-newline') throw broken('a bare CR or LF in a reply');
-      if (this.#take(line.text)) return this.#whole(line.text);
+      const reply = this.#take(line);
+      if (reply !== undefined) return reply;
     }
   }
 
-  #whole(lastLine: string): Reply {
-    const code = this.#code;
-    const lines = this.#texts;
-    this.#code = 0;
-    this.#texts = [];
-    const text = lines[0]!;
-    const isAsItCame = lines.length === 1 && lastLine.length === text.length + 4 && lastLine.endsWith(text);
-    return isAsItCame ? { code, lines, wire: `${lastLine}\r\n` } : { code, lines };
-  }
-
-  /** True when `line` was the last one of its reply. */
-  #take(line: string): boolean {
-    const code = codeOf(line);
-    const separator = line.charAt(3);
+  /** The whole reply, when `line` was its last one. */
+  #take({ text, wire }: Extract<Line, { kind: 'line' }>): Reply | undefined {
+    const code = codeOf(text);
+    const separator = text.charAt(3);
     if (code === undefined || !(separator === ' ' || separator === '-' || separator === '')) {
-      throw broken(`a line that is no reply: "${printable(line).slice(0, 80)}"`);
+      throw broken(`a line that is no reply: "${printable(text).slice(0, 80)}"`);
     }
-    if (this.#texts.length > 0 && code !== this.#code)
-      throw broken('a reply whose lines have different codes');
-    if (this.#texts.length === mostLines) throw broken(`a reply of more than ${mostLines} lines`);
+    const came = text.slice(4);
+    const words = printable(came);
+    const before = this.#texts;
+    if (before.length === 0 && separator === ' ') {
+      // Nearly all replies are such a line.
+      return words === came ? { code, lines: [words], wire } : { code, lines: [words] };
+    }
+    if (before.length > 0 && code !== this.#code) throw broken('a reply whose lines have different codes');
+    if (before.length === mostLines) throw broken(`a reply of more than ${mostLines} lines`);
     this.#code = code;
-    this.#texts.push(printable(line.slice(4)));
-    return separator !== '-';
+    before.push(words);
+    if (separator === '-') return undefined;
+    this.#texts = [];
+    return { code, lines: before };
   }
 }
 

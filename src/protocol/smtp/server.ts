@@ -118,10 +118,10 @@ export class ServerProtocol {
     }
     if (line.kind === 'too-long') return fault(500, '5.2', 'Line too long');
     if (line.kind === 'bare-newline') return fault(500, '5.2', 'Lines must end with CR LF');
-    const { text } = line;
+    const { text, wire } = line;
     if (text.length + 2 > longestCommandOctets && !/^auth /i.test(text))
       return fault(500, '5.2', 'Line too long');
-    const command = parseCommand(text);
+    const command = parseCommand(text, wire);
     return command.verb === 'fault' || command.verb === 'foreign' ? command : this.#step(command);
   }
 

@@ -99,6 +99,25 @@ describe('a command line', () => {
     expect(asTheyCame).toBeGreaterThan(10);
   });
 
+  it('finds the same in a line known at a glance as in one looked at closely', () => {
+    const path = fc.string({
+      unit: fc.constantFrom(...'a@.:"<>\\ \0\x1f\x7f\xa0\xe9'.split('')),
+      maxLength: 6,
+    });
+    let atAGlance = 0;
+    fc.assert(
+      fc.property(fc.constantFrom('MAIL FROM:', 'RCPT TO:'), path, (start, text) => {
+        const { wire, ...command } = { wire: undefined, ...parseCommand(`${start}<${text}>`) };
+        if (wire !== undefined) atAGlance++;
+        // Spaces at the end change nothing, but no line that is known at a glance has them.
+        expect(command).toEqual(parseCommand(`${start}<${text}>  `));
+      }),
+      { numRuns: 2000 },
+    );
+    expect(atAGlance).toBeGreaterThan(100);
+    expect(parseCommand('DATA')).toEqual(parseCommand('DATA '));
+  });
+
   it('never throws', () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 60 }), (octets) => {

@@ -12,12 +12,11 @@ function read(chunks: readonly string[], longest = 20): Line[] {
   return lines;
 }
 
+const line = (text: string): Line => ({ kind: 'line', text, wire: `${text}\r\n` });
+
 describe('the line reader', () => {
   it('ends a line at CR LF only', () => {
-    expect(read(['EHLO a\r\nNOOP\r\nha'])).toEqual([
-      { kind: 'line', text: 'EHLO a' },
-      { kind: 'line', text: 'NOOP' },
-    ]);
+    expect(read(['EHLO a\r\nNOOP\r\nha'])).toEqual([line('EHLO a'), line('NOOP')]);
   });
 
   it.each(['NOOP\n', 'NO\rOP\r\n', '\n', 'a\r\r\n'])('reports the bare newline in %j', (text) => {
@@ -25,10 +24,7 @@ describe('the line reader', () => {
   });
 
   it('reports a line that is too long once, and reads on after it', () => {
-    expect(read([`${'x'.repeat(50)}\r\nNOOP\r\n`])).toEqual([
-      { kind: 'too-long' },
-      { kind: 'line', text: 'NOOP' },
-    ]);
+    expect(read([`${'x'.repeat(50)}\r\nNOOP\r\n`])).toEqual([{ kind: 'too-long' }, line('NOOP')]);
   });
 
   it('keeps no more than the limit of a line that never ends', () => {

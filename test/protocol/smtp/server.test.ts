@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import type { Line } from '../../../src/protocol/smtp/lines.js';
 import { type ServerEvent, ServerProtocol } from '../../../src/protocol/smtp/server.js';
 import { type ServerState, serverTransitions } from '../../../src/protocol/smtp/states.js';
 
@@ -33,6 +34,8 @@ function describeEvent(event: Exclude<ServerEvent, { verb: 'body' }>): string {
 }
 
 const message = 'EHLO c\r\nMAIL FROM:<a@b>\r\nRCPT TO:<c@d>\r\nDATA\r\nhi\r\n.\r\nQUIT\r\n';
+
+const textOf = (line: Line) => (line.kind === 'line' ? line.text : line.kind);
 
 describe('the server protocol', () => {
   it('reads a pipelined message and what follows it', () => {
@@ -123,7 +126,7 @@ describe('the server protocol', () => {
       for (const chunk of chunks) {
         protocol.receive(Buffer.from(chunk));
         for (let event = protocol.nextEvent(); event !== undefined; event = protocol.nextEvent()) {
-          seen.push(event.verb === 'response' ? `response ${JSON.stringify(event.line)}` : event.verb);
+          seen.push(event.verb === 'response' ? `response ${textOf(event.line)}` : event.verb);
           // Nothing is read before the session has spoken.
           if (event.verb === 'AUTH' || event.verb === 'response') {
             expect([protocol.isWaiting, protocol.nextEvent()]).toEqual([true, undefined]);
@@ -135,8 +138,8 @@ describe('the server protocol', () => {
       return seen;
     };
     const whole = read([text]);
-    const long = `response ${JSON.stringify({ kind: 'line', text: 'a'.repeat(3000) })}`;
-    expect(whole).toEqual(['EHLO', 'AUTH', 'response {"kind":"line","text":"MAIL"}', long, 'NOOP']);
+    const long = `response ${'a'.repeat(3000)}`;
+    expect(whole).toEqual(['EHLO', 'AUTH', 'response MAIL', long, 'NOOP']);
     expect(read(text.split(''))).toEqual(whole);
     fc.assert(
       fc.property(fc.array(fc.nat(text.length)), (cuts) => {
