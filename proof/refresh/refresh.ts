@@ -117,7 +117,8 @@ async function die(
   await mailbox.expire(before);
   const life = await live(options, mailbox, death, wholeMs);
   const replaced = life.done.some((step) => /^rename \S+\.tmp to [^.]\S*$/.test(step));
-  const written = life.done.some((step) => /^truncate \S+\.tmp$/.test(step));
+  // Once when the space is set aside, and then with the answer.
+  const written = life.done.filter((step) => /^write \S+\.tmp$/.test(step)).length > 1;
   await desk.settle();
   const { newest, answered, questions } = desk;
   const verdict = judge({

@@ -13,6 +13,7 @@ const noneYet = {
   'the one before, its answer never came': 0,
   'the one before, new file not in its place': 0,
   '  of these, put there by the next refresh': 0,
+  '  of these, lost with the process': 0,
   'left a lock or a temporary file': 0,
   'lived on': 0,
 };
@@ -47,8 +48,10 @@ export class Tally {
 
   /** What came of it at the next refresh. */
   addNext(verdict: Verdict, refreshed: boolean): void {
-    if (verdict.kind === 'one before' && verdict.answered && refreshed)
-      this.#counts['  of these, put there by the next refresh']++;
+    if (verdict.kind !== 'one before' || !verdict.answered) return;
+    this.#counts[
+      refreshed ? '  of these, put there by the next refresh' : '  of these, lost with the process'
+    ]++;
   }
 
   fault(what: string): void {

@@ -1,6 +1,6 @@
 /**
- * One refresh of one account, from lock to durable file: lock, read again, reserve the space, ask, write, and
- * only then hand out. Promises that a token the server gave is written or loudly given up, never dropped, and
+ * One refresh of one account, from lock to durable file: lock, read again, reserve the space, ask, keep what was
+ * answered there, put it into place, and only then hand out. Promises that a token the server gave is written or loudly given up, never dropped, and
  * that a sign-in made in the meantime is never overwritten. When to do this, and how often, is the refresher's.
  */
 import { type Account, clientOf, type OAuthClient, type UnattendedGrant } from '../accounts/account.js';
@@ -78,6 +78,8 @@ async function underLock(options: RefreshOnceOptions, locked: LockedStore): Prom
     const { accessToken, refreshToken, expiresInSeconds, lifetimeKnown } = outcome;
     // Counted from the question: when the answer took long, the token is that much older.
     const token = { accessToken, refreshToken, expiresAt: askedAt + expiresInSeconds * 1000 };
+    // Before anything else: a kill must not lose it. If that fails, so does the writing, which tells of it.
+    await reservation.keep(token).catch(() => undefined);
     const { kind, stored } = await write(options, locked, held, found.refreshToken, token);
     const rotated = refreshToken !== undefined && !refreshToken.equals(found.refreshToken);
     if (kind === 'superseded') return { kind, stored };

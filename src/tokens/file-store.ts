@@ -42,7 +42,7 @@ function lockedStore(options: FileStoreOptions): LockedStore {
       const target = await targetOf(path);
       const basis = await readTokenText(path);
       // A file that cannot be parsed must fail now, not after a token has been had.
-      storedToken(basis.text, basis.modifiedAt, path);
+      const { version: replaces } = storedToken(basis.text, basis.modifiedAt, path);
       const replacement = await reserveReplacement({
         ...options,
         target,
@@ -50,6 +50,7 @@ function lockedStore(options: FileStoreOptions): LockedStore {
         ownership: basis,
       });
       return {
+        keep: (token) => replacement.keep({ text: mergeToken(basis.text, token, path), replaces }),
         commit: (token) => commit(options, target, basis, replacement, token),
         release: () => replacement.release(),
       };

@@ -61,6 +61,8 @@ function keptInKeyring(locked: LockedStore, options: FileStoreOptions, target: s
       }
       const reservation = await locked.reserve();
       return {
+        // The keyring has no place beside the old token, and to write over that needs a look first.
+        keep: () => Promise.resolve(),
         commit: (token) => commit(reservation, target, kept, token, options),
         release: () => reservation.release(),
       };

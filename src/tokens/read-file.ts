@@ -47,8 +47,12 @@ export async function readTokenText(path: string): Promise<TokenText> {
 
 /** The token that `text` holds; equal texts have equal versions. Throws AppError token-invalid. */
 export function storedToken(text: string, writtenAt: number, path: string): StoredToken {
-  const version = createHash('sha256').update(text).digest('base64url');
-  return { ...parseToken(text, path), writtenAt, version };
+  return { ...parseToken(text, path), writtenAt, version: versionOf(text) };
+}
+
+/** 43 characters, of base64url. */
+export function versionOf(text: string): string {
+  return createHash('sha256').update(text).digest('base64url');
 }
 
 function notAToken(path: string, reason: string): AppError {

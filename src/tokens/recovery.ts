@@ -1,15 +1,16 @@
 /**
- * A killed process may have had a new token, written it whole into the space that was set aside, and not put it into
- * place any more. With a provider that exchanges refresh tokens it is the only one left, so whoever takes the lock next
- * finishes the work. Nothing else that lies about is touched: it must be just what a refresh of the file as it stands
- * would write, and younger.
+ * A killed process may have had a new token, written it into the space that was set aside, and not put it into place
+ * any more. With a provider that exchanges refresh tokens it is the only one left, so whoever takes the lock next
+ * finishes the work. Nothing else that lies about is touched: it must be sealed, in place of the file as it stands; or,
+ * once its seal is off, just what a refresh of that file would write, and younger.
  */
-import { lstat, open, readdir, rename } from 'node:fs/promises';
+import { type FileHandle, lstat, open, readdir, rename } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { mergeToken } from './format.js';
 import { isTemporaryNameOf } from './names.js';
-import { readTokenText, storedToken, type TokenText } from './read-file.js';
+import { readTokenText, storedToken, type TokenText, versionOf } from './read-file.js';
 import { syncDirectory } from './replacement.js';
+import { unseal } from './seal.js';
 
 /** For whoever holds the lock of `target`, a path without symlinks. Never rejects: without it the file is as it was. */
 export async function finishKilledWrite(target: string): Promise<void> {
@@ -25,9 +26,14 @@ export async function finishKilledWrite(target: string): Promise<void> {
 async function finish(path: string, target: string): Promise<void> {
   if (!(await lstat(path)).isFile()) return;
   const found = await readTokenText(path);
-  if (!continues(found, await readTokenText(target), target)) return;
-  const file = await open(path);
+  const current = await readTokenText(target);
+  if (found.uid !== current.uid || found.gid !== current.gid || found.mode !== current.mode) return;
+  const sealed = unseal(found.text);
+  if (sealed === undefined ? !continues(found, current, target) : sealed.replaces !== versionOf(current.text))
+    return;
+  const file = await open(path, 'r+');
   try {
+    if (sealed !== undefined) await takeOffSeal(file, sealed.text, found.modifiedAt);
     await file.sync();
   } finally {
     await file.close();
@@ -36,9 +42,14 @@ async function finish(path: string, target: string): Promise<void> {
   await syncDirectory(dirname(target));
 }
 
+/** The time of the first writing, from which the token's life is counted, stays. */
+async function takeOffSeal(file: FileHandle, text: string, writtenAt: number): Promise<void> {
+  await file.truncate(Buffer.byteLength(text));
+  await file.utimes(writtenAt / 1000, writtenAt / 1000);
+}
+
 function continues(found: TokenText, current: TokenText, target: string): boolean {
-  const isAlike = found.uid === current.uid && found.gid === current.gid && found.mode === current.mode;
-  if (!isAlike || found.modifiedAt < current.modifiedAt) return false;
+  if (found.modifiedAt < current.modifiedAt) return false;
   try {
     const { accessToken, expiresAt, refreshToken } = storedToken(found.text, found.modifiedAt, target);
     if (accessToken === undefined) return false;

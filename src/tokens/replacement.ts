@@ -1,7 +1,8 @@
 /**
- * A durable, atomic write in two steps. Reserving proves that the new file can be made with the owner, group and
- * mode it must have, and fills it, so that the space is really there; publishing writes the text into that same
- * space, syncs it, and renames it into place. A crash or a full disk at any point leaves the old file whole.
+ * A durable, atomic write in steps. Reserving proves that the new file can be made with the owner, group and mode it
+ * must have, and fills it, so that the space is really there; keeping writes the text into that same space, sealed, for
+ * recovery.ts to find; publishing takes the seal off, syncs, and renames it into place. A crash or a full disk at any
+ * point leaves the old file whole.
  */
 import { constants, type FileHandle, link, lstat, open, readdir, rename, unlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
@@ -10,6 +11,7 @@ import type { Clock } from '../core/clock.js';
 import { lacksHardLinks, ownId, unwritable, whoAmI, writeFailure } from './file-failure.js';
 import { isTemporaryNameOf, temporaryPath } from './names.js';
 import type { Ownership } from './read-file.js';
+import { type Sealed, seal } from './seal.js';
 
 /** Room for tokens that have grown; Microsoft's pass 4 kB. Octets. */
 const spareBytes = 16 * 1024;
@@ -27,6 +29,8 @@ export interface ReplacementOptions {
 }
 
 export interface Replacement {
+  /** Durable when it resolves. */
+  keep(sealed: Sealed): Promise<void>;
   /** Durable when it resolves. `create` throws AppError token-exists when there is a file by now. */
   publish(text: string, how: 'replace' | 'create'): Promise<void>;
   /** Gives the space back; harmless after publish. */
@@ -46,9 +50,10 @@ export async function reserveReplacement(options: ReplacementOptions): Promise<R
     file = await open(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600);
     await keepOwnership(file, target, options.ownership);
     // Spaces, not a hole: the blocks must be given now. JSON readers skip them.
-    await writeFully(file, Buffer.concat([Buffer.from(options.text), Buffer.alloc(spareBytes, ' ')]));
+    const content = Buffer.concat([Buffer.from(options.text), Buffer.alloc(spareBytes, ' ')]);
+    await writeFully(file, content);
     await file.sync();
-    return new ReservedReplacement(target, path, file, directory, clock);
+    return new ReservedReplacement(target, path, file, content.length, directory, clock);
   } catch (error) {
     await directory?.close();
     if (file) {
@@ -66,9 +71,19 @@ class ReservedReplacement implements Replacement {
     private readonly target: string,
     private readonly path: string,
     private readonly file: FileHandle,
+    private readonly octets: number,
     private readonly directory: FileHandle,
     private readonly clock: Clock,
   ) {}
+
+  async keep(sealed: Sealed): Promise<void> {
+    try {
+      await writeFully(this.file, seal(sealed, this.octets));
+      await this.file.sync();
+    } catch (error) {
+      throw writeFailure(this.target, error);
+    }
+  }
 
   async publish(text: string, how: 'replace' | 'create'): Promise<void> {
     try {

@@ -54,8 +54,13 @@ export interface LockedStore {
 }
 
 export interface Reservation {
+  /**
+   * Puts the token where the next holder of the lock finds it, should this process end before `commit`: to be called
+   * as soon as there is one. Durable when it resolves; what is stored stays as it is. Throws as `commit` does.
+   */
+  keep(token: NewToken): Promise<void>;
   /** Durable when it resolves: file and directory are synced. Throws AppError token-unwritable. */
   commit(token: NewToken): Promise<StoredToken>;
-  /** Gives the space back; harmless after commit. */
+  /** Gives the space back, and what was kept there; harmless after commit. */
   release(): Promise<void>;
 }

@@ -1,10 +1,12 @@
-import { chmod, mkdir, readdir, readFile, symlink, utimes, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readdir, readFile, stat, symlink, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { systemClock } from '../../src/core/clock.js';
 import { Secret } from '../../src/core/secret.js';
 import { createFileStore } from '../../src/tokens/file-store.js';
 import { mergeToken } from '../../src/tokens/format.js';
+import { versionOf } from '../../src/tokens/read-file.js';
+import { seal } from '../../src/tokens/seal.js';
 import { temporaryDirectory } from '../support/process.js';
 
 const old = '{"user": "ann", "access_token": "A1", "expiry": "1000", "refresh_token": "R1"}';
@@ -56,8 +58,40 @@ describe('a new token that a killed process left beside the file', () => {
     expect(await found()).toBe('R2');
   });
 
+  const sealed = (text = written(), replaces = old) =>
+    seal({ text, replaces: versionOf(replaces) }, 16 * 1024).toString();
+
+  it('is put there without its seal, and with the time of its writing', async () => {
+    await leave(sealed(written(old, 500_000)), 999);
+    expect(await found()).toBe('R2');
+    expect(await readFile(path, 'utf8')).toBe(written(old, 500_000));
+    expect((await stat(path)).mtimeMs).toBe(999_000);
+    expect((await readdir(directory)).filter((name) => name.endsWith('.tmp'))).toEqual([]);
+  });
+
+  it('is left there by a store that had kept it when it was killed', async () => {
+    const store = createFileStore({ path, clock: systemClock, random: Math.random });
+    const token = { accessToken: new Secret('A2'), expiresAt: 2_000_000, refreshToken: new Secret('R2') };
+    const abandoned = await store.exclusively(async (locked) => {
+      const reservation = await locked.reserve();
+      await reservation.keep(token);
+      return reservation;
+    });
+    expect(await readFile(path, 'utf8')).toBe(old);
+    expect(await found()).toBe('R2');
+    expect(await readFile(path, 'utf8')).toBe(written());
+    await abandoned.release();
+  });
+
   const room = ' '.repeat(16 * 1024);
   it.each([
+    ['what is sealed and not whole', () => leave(sealed().replace('A2', 'A3'))],
+    ['what is sealed and torn', () => leave(`${old}${sealed().slice(old.length)}`)],
+    ['what is sealed in place of another text', () => leave(sealed(written(), `${old} `))],
+    [
+      'what is sealed in place of a sign-in that was overwritten',
+      () => leave(sealed(written(), old.replace('R1', 'R0'))),
+    ],
     ['the space that was only set aside', () => leave(old + room)],
     ['what is not written to its end', () => leave(written() + room)],
     ['half of it', () => leave(written().slice(0, 60))],
