@@ -1,7 +1,7 @@
 // @ts-check
 /**
  * A real OpenID provider (oidc-provider) in this process, on 127.0.0.1 and a free port: authorization code with
- * PKCE, device flow, refresh tokens, introspection for a mail server. It stands in for Google or Microsoft in the
+ * PKCE, device flow, refresh tokens and their revocation, introspection for a mail server. It stands in for Google or Microsoft in the
  * demo and in the tests, keeps everything in memory, and logs which requests came, never a secret.
  */
 import { generateKeyPairSync, randomBytes } from 'node:crypto';
@@ -55,6 +55,7 @@ const routes = {
   device_authorization: '/device/code',
   code_verification: '/device',
   introspection: '/introspect',
+  revocation: '/revoke',
 };
 
 /** Lives of what is not worth an option. Seconds. */
@@ -117,6 +118,10 @@ export async function startOpenIdProvider(options = {}) {
       introspection: {
         enabled: true,
         allowedPolicy: (_ctx, client) => client.clientId === mailServer.clientId,
+      },
+      revocation: {
+        enabled: true,
+        allowedPolicy: (_ctx, client, token) => token.clientId === client.clientId,
       },
       userinfo: { enabled: options.userinfo ?? false },
       rpInitiatedLogout: { enabled: false },

@@ -140,7 +140,9 @@ const providerShape = {
     .describe(
       'Issuer of an OpenID provider, as it calls itself: says where the endpoints are that are not named here.',
     ),
-  revocation_endpoint: endpoint.optional().describe('URL that ends a sign-in (RFC 7009), for `revoke`.'),
+  revocation_endpoint: endpoint
+    .optional()
+    .describe('URL that ends a sign-in (RFC 7009), for `revoke`; by default what the issuer names.'),
   scope: text
     .optional()
     .describe(

@@ -2,9 +2,34 @@
 import type { OAuthClient } from '../accounts/account.js';
 import { AppError, describeCause } from '../core/errors.js';
 import type { Secret } from '../core/secret.js';
+import { parseEndpoint } from '../config/values.js';
 import { readable } from './classify.js';
+import { discover } from './discovery.js';
 import { type HttpAnswer, type HttpOptions, post } from './http.js';
 import { parseAnswer, readError } from './normalise.js';
+
+/**
+ * Where sign-ins at an OpenID provider are ended, as it says itself (RFC 8414, 2); undefined when it names no such
+ * place. Throws AppError refresh-transient or client-rejected.
+ */
+export async function findRevocationEndpoint(
+  issuer: URL,
+  client: OAuthClient,
+  options: HttpOptions = {},
+): Promise<URL | undefined> {
+  const reply = await discover(issuer, client, options);
+  if (reply.kind === 'answered') {
+    const { revocation_endpoint: named } = reply.value;
+    const endpoint = typeof named === 'string' ? parseEndpoint(named) : undefined;
+    return endpoint && 'value' in endpoint ? endpoint.value : undefined;
+  }
+  const { outcome } = reply;
+  const passing = outcome.kind === 'transient';
+  const message = `it cannot be found out where to end the sign-in: ${outcome.reason}`;
+  throw new AppError(passing ? 'refresh-transient' : 'client-rejected', message, {
+    hint: passing ? again : outcome.advice,
+  });
+}
 
 /** Whether it ended now, or had ended before. Throws AppError refresh-transient or client-rejected. */
 export async function requestRevocation(

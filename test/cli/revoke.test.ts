@@ -1,11 +1,13 @@
 import { access, readdir, rename, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
+import { type OpenIdProvider, startOpenIdProvider } from '../../examples/demo/openid-provider.js';
 import { systemClock } from '../../src/core/clock.js';
 import { exitStatus } from '../../src/core/errors.js';
 import { Secret } from '../../src/core/secret.js';
 import { createFileStore } from '../../src/tokens/file-store.js';
 import { hasTerminals, startOnTerminal } from '../support/run-binary.js';
+import { obtainTokens } from '../system/sign-in.js';
 import { openTokenDirectory, type TokenDirectory } from './token-directory.js';
 
 const user = 'a@corp.example';
@@ -123,5 +125,60 @@ describe('revoke', () => {
     expect(status).toBe(exitStatus.config);
     expect(stderr).toContain('revocation_endpoint');
     expect(await isThere()).toBe(true);
+  });
+
+  describe('of an account with an issuer', () => {
+    const withProvider = async () => {
+      const provider = await startOpenIdProvider({ accounts: [{ sub: 'a', email: user }] });
+      onTestFinished(() => provider.close());
+      const { refreshToken } = await obtainTokens(provider, user);
+      await place.write(user, { refresh_token: refreshToken });
+      const { clientId, issuer } = provider;
+      await place.configure({ accounts: { [user]: { issuer, client_id: clientId } } });
+      return { provider, refreshToken };
+    };
+    const refreshWith = async ({ clientId, tokenEndpoint }: OpenIdProvider, refreshToken: string) => {
+      const form = { grant_type: 'refresh_token', client_id: clientId, refresh_token: refreshToken };
+      const reply = await fetch(tokenEndpoint, { method: 'POST', body: new URLSearchParams(form) });
+      return ((await reply.json()) as { error?: string }).error;
+    };
+
+    test('asks it where, and ends the sign-in there', async () => {
+      const { provider, refreshToken } = await withProvider();
+      expect(await refreshWith(provider, refreshToken)).toBeUndefined();
+      const { status, stderr } = await place.run('revoke', user, '--yes');
+      expect({ status, stderr }).toEqual({
+        status: exitStatus.ok,
+        stderr: `The sign-in of ${user} is ended, and ${file} is removed.\n`,
+      });
+      expect(await isThere()).toBe(false);
+      expect(await refreshWith(provider, refreshToken)).toBe('invalid_grant');
+    });
+
+    test('leaves the file where the issuer cannot be asked, or is none', async () => {
+      const { provider } = await withProvider();
+      await provider.close();
+      const away = await place.run('revoke', user, '--yes');
+      expect(away).toMatchObject({ status: exitStatus.tempFail });
+      expect(away.stderr).toMatch(/where to end the sign-in: .*ECONNREFUSED.*\nhint: nothing was changed/);
+      await place.configure({ accounts: { [user]: { issuer: place.endpoint.url.href, client_id: 'id' } } });
+      place.endpoint.script({ status: 404, body: '' });
+      const none = await place.run('revoke', user, '--yes');
+      expect(none).toMatchObject({ status: exitStatus.config });
+      expect(none.stderr).toMatch(/is no OpenID provider.*\nhint: check the issuer/);
+      expect(await isThere()).toBe(true);
+    });
+
+    test('says where to go when it ends no sign-ins', async () => {
+      const issuer = place.endpoint.url.origin;
+      await place.configure({ accounts: { [user]: { issuer, client_id: 'id' } } });
+      place.endpoint.script({ body: { issuer, token_endpoint: `${issuer}/token` } });
+      const { status, stderr } = await place.run('revoke', user, '--yes');
+      expect(status).toBe(exitStatus.config);
+      expect(stderr).toMatch(
+        /^mailbearer: http:\S+ cannot be asked to end a sign-in\nhint: name revocation_endpoint/,
+      );
+      expect(await isThere()).toBe(true);
+    });
   });
 });

@@ -6,7 +6,8 @@
 import { type Account, clientOf } from '../../accounts/account.js';
 import { AppError, exitStatus, toAppError } from '../../core/errors.js';
 import type { Secret } from '../../core/secret.js';
-import { requestRevocation } from '../../oauth/revoke.js';
+import type { HttpOptions } from '../../oauth/http.js';
+import { findRevocationEndpoint, requestRevocation } from '../../oauth/revoke.js';
 import { openContext } from '../context.js';
 import { findAccount, requireUsable } from '../find-account.js';
 import { untilInterrupted } from '../interrupt.js';
@@ -27,11 +28,11 @@ export function runRevoke(options: RevokeOptions, ui: Ui): Promise<number> {
     const context = await openContext(options.configFile);
     const { account, path, store, stored } = requireUsable(await findAccount(options.account, context, ui));
     const { name } = account;
-    const endpoint = revocationEndpointOf(account);
+    const { clock } = context;
+    const endpoint = await revocationEndpointOf(account, { clock, signal });
     // One in the keyring is known under the lock only.
     if (account.tokenStore === 'file') refreshTokenOf(account, stored);
     if (options.yes !== true && !(await agreed(name, path, ui, signal))) return exitStatus.failed;
-    const { clock } = context;
     const outcome = await withPatience(clock, signal, (patience) =>
       store.exclusively(async (locked) => {
         const found = await locked.read();
@@ -48,17 +49,23 @@ export function runRevoke(options: RevokeOptions, ui: Ui): Promise<number> {
   });
 }
 
-/** Throws AppError usage or account-incomplete, with where to go instead. */
-function revocationEndpointOf({ grant, name, provider, tokenFile }: Account): URL {
+/** Configured or known, else what the issuer names. Throws AppError usage or account-incomplete, with where to go instead. */
+async function revocationEndpointOf(
+  { client, grant, name, provider, tokenFile }: Account,
+  options: HttpOptions,
+): Promise<URL> {
   if (grant.kind !== 'refresh-token')
     throw new AppError('usage', `nobody has signed in for ${name}: there is nothing to revoke`, {
       hint: 'withdraw the secret, the certificate or the rights at the provider',
     });
-  if (provider.revocationEndpoint === undefined)
-    throw new AppError('account-incomplete', `${provider.title} cannot be asked to end a sign-in`, {
-      hint: `${byHand(provider.revokeByHand)}; then: rm ${tokenFile}`,
-    });
-  return new URL(provider.revocationEndpoint);
+  const { issuer, revocationEndpoint } = provider;
+  if (revocationEndpoint !== undefined) return new URL(revocationEndpoint);
+  const found = issuer && (await findRevocationEndpoint(new URL(issuer), client, options));
+  options.signal?.throwIfAborted();
+  if (found) return found;
+  throw new AppError('account-incomplete', `${issuer ?? provider.title} cannot be asked to end a sign-in`, {
+    hint: `${byHand(provider.revokeByHand)}; then: rm ${tokenFile}`,
+  });
 }
 
 function refreshTokenOf({ tokenFile }: Account, { refreshToken }: StoredToken): Secret {
