@@ -6,6 +6,7 @@ import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { AppError } from '../core/errors.js';
 import { Secret } from '../core/secret.js';
+import { isOpened } from '../oauth/certificate.js';
 import type { Entry } from './account-entry.js';
 import { readSecretFile } from './secret-input.js';
 import type { Ui } from './ui.js';
@@ -90,9 +91,13 @@ async function findPassphrase(
   if (variable) return { value: new Secret(variable), place: { env: passphraseVariable } };
   // A key that cannot be read is found out where it is used.
   const pem = await readFile(keyFile, 'utf8').catch(() => '');
-  if (!pem.includes('ENCRYPTED')) return undefined;
-  const value = await ui.askSecret(`Passphrase of ${keyFile} (not shown): `, signal);
-  if (value === undefined || value.isEmpty) return undefined;
+  let value: Secret | undefined;
+  while (!isOpened(pem, value)) {
+    if (value !== undefined) ui.say('That does not open it.');
+    value = await ui.askSecret(`Passphrase of ${keyFile} (not shown): `, signal);
+    if (value === undefined || value.isEmpty) return undefined;
+  }
+  if (value === undefined) return undefined;
   const file = `${resolve(keyFile)}.passphrase`;
   ui.say(`serve needs the passphrase, too: write it into ${file}, mode 0600.`);
   return { value, place: { file } };

@@ -33,9 +33,15 @@ export class Input {
     return this.#read(() => this.#takeLine(), signal);
   }
 
-  /** The same without echo. Ctrl-C is handed to the process as the signal that it would have been. */
-  async hiddenLine(signal?: AbortSignal): Promise<string | undefined> {
-    if (!this.isTerminal) return this.line(signal);
+  /**
+   * The same without echo, which ends before `ask` shows the question: an answer may come at once. Ctrl-C is handed to
+   * the process as the signal that it would have been.
+   */
+  async hiddenLine(ask: () => void, signal?: AbortSignal): Promise<string | undefined> {
+    if (!this.isTerminal) {
+      ask();
+      return this.line(signal);
+    }
     let text = '';
     const look = (): Found => {
       const typed = typeHidden(text, this.#buffer);
@@ -51,6 +57,7 @@ export class Input {
     };
     this.#stream.setRawMode(true);
     try {
+      ask();
       return await this.#read(look, signal);
     } finally {
       this.#stream.setRawMode(false);

@@ -121,9 +121,8 @@ export function createUi(streams: UiStreams, env: NodeJS.ProcessEnv): Ui {
     },
     async askSecret(question, signal) {
       endProgress();
-      stderr.write(printable(question));
       try {
-        const line = await input().hiddenLine(signal);
+        const line = await input().hiddenLine(() => stderr.write(printable(question)), signal);
         return line === undefined ? undefined : new Secret(line.trim());
       } finally {
         // The key that ended the line was not echoed either.

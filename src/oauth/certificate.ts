@@ -6,6 +6,7 @@ import { createHash, createPrivateKey, type KeyObject, webcrypto, X509Certificat
 import { readFile } from 'node:fs/promises';
 import type { CertificateFiles } from '../accounts/account.js';
 import { AppError, describeCause } from '../core/errors.js';
+import type { Secret } from '../core/secret.js';
 
 export interface ClientCertificate {
   readonly key: webcrypto.CryptoKey;
@@ -20,9 +21,7 @@ export async function readClientCertificate(
 ): Promise<ClientCertificate> {
   const { certificateFile, keyFile, passphrase } = files;
   const certificate = await understand(certificateFile, 'PEM certificate', (pem) => new X509Certificate(pem));
-  const key = await understand(keyFile, 'PEM key', (pem) =>
-    createPrivateKey({ key: pem, ...(passphrase && { passphrase: passphrase.reveal() }) }),
-  );
+  const key = await understand(keyFile, 'PEM key', (pem) => openKey(pem, passphrase));
   if (!certificate.checkPrivateKey(key))
     throw wrong(
       `${keyFile} is not the key of ${certificateFile}`,
@@ -35,6 +34,24 @@ export async function readClientCertificate(
     );
   const thumbprint = createHash('sha256').update(certificate.raw).digest('base64url');
   return { key: await importKey(key, keyFile), thumbprint };
+}
+
+function openKey(pem: string, passphrase: Secret | undefined): KeyObject {
+  return createPrivateKey({ key: pem, ...(passphrase && { passphrase: passphrase.reveal() }) });
+}
+
+/** Whether a PEM key needs a passphrase, and has it. */
+export function isOpened(pem: string, passphrase: Secret | undefined): boolean {
+  try {
+    openKey(pem, passphrase);
+    return true;
+  } catch {
+    return !isEncrypted(pem);
+  }
+}
+
+function isEncrypted(pem: string): boolean {
+  return pem.includes('ENCRYPTED');
 }
 
 /** When a certificate ends, in milliseconds since the epoch; undefined when it cannot be read. */
@@ -75,9 +92,12 @@ async function understand<T>(file: string, what: string, read: (pem: string) => 
   try {
     return read(pem);
   } catch {
-    const encrypted = /ENCRYPTED/.test(pem);
+    const encrypted = isEncrypted(pem);
     const hint = encrypted ? 'check key_passphrase' : `it must hold a ${what}: openssl can convert it`;
-    throw wrong(`${file} is no ${what} that can be read${encrypted ? ' with this passphrase' : ''}`, hint);
+    throw wrong(
+      `${file} is no ${what} that can be read${encrypted ? ' without the right passphrase' : ''}`,
+      hint,
+    );
   }
 }
 

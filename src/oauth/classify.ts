@@ -65,7 +65,12 @@ export function classify(refusal: Refusal, context: RefusalContext): FailedOutco
     return { kind: 'transient', reason, retryAfterSeconds: undefined };
   }
   const { message, hint } = refusal.problem;
-  return { kind: 'misconfigured', reason: message, advice: hint ?? 'correct the configuration' };
+  return {
+    kind: 'misconfigured',
+    reason: message,
+    advice: hint ?? 'correct the configuration',
+    asked: false,
+  };
 }
 
 function classifyAnswer(answer: Refusal & { kind: 'answer' }, context: RefusalContext): FailedOutcome {

@@ -56,30 +56,34 @@ export async function requestClientCredentials(
   certificate: ClientCertificate | undefined,
   options: HttpOptions = {},
 ): Promise<RefreshOutcome> {
-  const authentication = certificate && withCertificate(certificate, client.tokenEndpoint);
+  const authenticate = certificate && withCertificate(certificate);
   const reply = await requestToken(
     client,
     [],
     options,
     (config) => oidc.clientCredentialsGrant(config, scope === undefined ? {} : { scope }),
-    authentication,
+    authenticate,
   );
   return reply.kind === 'refused' ? reply.outcome : reply;
 }
 
-function withCertificate({ key, thumbprint }: ClientCertificate, tokenEndpoint: URL): oidc.ClientAuth {
-  return oidc.PrivateKeyJwt(key, {
-    [oidc.modifyAssertion]: (header, payload) => {
-      // By which Microsoft finds the certificate (RFC 7515, 4.1.8).
-      header['x5t#S256'] = thumbprint;
-      // Whom it is for: RFC 7523, 3 names the token endpoint; the issuer that the library knows is not a real one.
-      payload['aud'] = tokenEndpoint.href;
-    },
-  });
+/** How a client shows who it is, once its token endpoint is known. */
+type Authenticate = (client: OAuthClient) => oidc.ClientAuth;
+
+function withCertificate({ key, thumbprint }: ClientCertificate): Authenticate {
+  return ({ tokenEndpoint }) =>
+    oidc.PrivateKeyJwt(key, {
+      [oidc.modifyAssertion]: (header, payload) => {
+        // By which Microsoft finds the certificate (RFC 7515, 4.1.8).
+        header['x5t#S256'] = thumbprint;
+        // Whom it is for: RFC 7523, 3 names the token endpoint; the issuer that the library knows is not a real one.
+        payload['aud'] = tokenEndpoint.href;
+      },
+    });
 }
 
 /** Neither id nor secret is sent. */
-const nobody: oidc.ClientAuth = () => undefined;
+const asNobody: Authenticate = () => () => undefined;
 
 /** RFC 7523 section 2.1. The assertion says who asks, so that the client needs no authentication of its own. */
 export async function requestJwtBearer(
@@ -95,7 +99,7 @@ export async function requestJwtBearer(
       oidc.genericGrantRequest(config, 'urn:ietf:params:oauth:grant-type:jwt-bearer', {
         assertion: assertion.reveal(),
       }),
-    nobody,
+    asNobody,
   );
   return reply.kind === 'refused' ? reply.outcome : reply;
 }
@@ -198,14 +202,14 @@ async function requestToken(
   secrets: readonly Secret[],
   options: HttpOptions,
   request: (config: oidc.Configuration) => Promise<oidc.TokenEndpointResponse>,
-  authentication?: oidc.ClientAuth,
+  authenticate?: Authenticate,
 ): Promise<Granted | Refused> {
   let addresses: readonly string[] = [];
   const normalise = (fields: Fields) => {
     addresses = addressesIn(fields);
     return normaliseToken(fields);
   };
-  const reply = await ask(client, {}, secrets, normalise, options, request, authentication);
+  const reply = await ask(client, {}, secrets, normalise, options, request, authenticate);
   if (reply.kind === 'refused') return reply;
   const { access_token, refresh_token, expires_in } = reply.value;
   const refreshLife = reply.value['refresh_token_expires_in'];
@@ -228,13 +232,13 @@ async function ask<T>(
   normalise: (fields: Fields) => Fields,
   options: HttpOptions,
   request: (config: oidc.Configuration) => Promise<T>,
-  authentication?: oidc.ClientAuth,
+  authenticate?: Authenticate,
 ): Promise<{ readonly kind: 'answered'; readonly value: T } | Refused> {
   const assertions: Secret[] = [];
   try {
     const target = await locate(client, options);
     if ('kind' in target) return target;
-    const config = configure(target, endpoints, authentication);
+    const config = configure(target, endpoints, authenticate);
     // The library's own time-out signal is left aside: http.ts has one, on the clock that was handed in.
     config[oidc.customFetch] = async (url, { headers, body }) => {
       const fields = body as URLSearchParams;
@@ -256,11 +260,11 @@ async function ask<T>(
 function configure(
   client: OAuthClient,
   endpoints: Endpoints,
-  authentication: oidc.ClientAuth = withSecret(client),
+  authenticate: Authenticate = withSecret,
 ): oidc.Configuration {
   // A service account's assertion stands for the client, too; the library wants some name all the same.
   const clientId = client.clientId || 'none';
-  if (client.clientId === '' && authentication !== nobody)
+  if (client.clientId === '' && authenticate !== asNobody)
     throw new AppError('account-incomplete', 'client_id is empty', {
       hint: 'set client_id to the one of your registration at the provider',
     });
@@ -270,7 +274,7 @@ function configure(
     token_endpoint: client.tokenEndpoint.href,
     ...Object.fromEntries(Object.entries(endpoints).map(([name, { href }]) => [name, href])),
   };
-  const config = new oidc.Configuration(server, clientId, undefined, authentication);
+  const config = new oidc.Configuration(server, clientId, undefined, authenticate(client));
   for (const endpoint of [client.tokenEndpoint, ...Object.values(endpoints)]) {
     if (endpoint.protocol !== 'http:') continue;
     if (!isLoopbackHost(endpoint.hostname))

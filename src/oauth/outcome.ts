@@ -18,7 +18,13 @@ export type RefreshOutcome =
   /** invalid_grant, interaction_required and their like: someone must sign in again. */
   | { readonly kind: 'needs-person'; readonly reason: string; readonly advice: string }
   /** invalid_client and its like: the configuration must change. */
-  | { readonly kind: 'misconfigured'; readonly reason: string; readonly advice: string };
+  | {
+      readonly kind: 'misconfigured';
+      readonly reason: string;
+      readonly advice: string;
+      /** False when that was found out here, before anybody was asked. */
+      readonly asked?: false;
+    };
 
 /** Nothing was granted: the OAuth error code, if there was one, and what it means. */
 export interface Refused {

@@ -19,19 +19,18 @@ export function outcomeFailure(
   account: Account,
   outcome: Exclude<RefreshOutcome, { kind: 'refreshed' }>,
 ): AppError {
-  const { name } = account;
+  const { grant, name } = account;
   const endpoint = account.client.tokenEndpoint.origin;
+  // Where a program is run or a file is wrong, the endpoint has no part in it.
+  const asked = grant.kind !== 'command' && !(outcome.kind === 'misconfigured' && outcome.asked === false);
+  const noToken = `no token for ${name}${asked ? ` from ${endpoint}` : ''}: ${outcome.reason}`;
   let failure: AppError;
   switch (outcome.kind) {
     case 'transient':
-      failure = new AppError(
-        'refresh-transient',
-        `no token for ${name} from ${endpoint}: ${outcome.reason}`,
-        {
-          hint: 'it is tried again by itself',
-          publicDetail: causeWords(outcome.reason),
-        },
-      );
+      failure = new AppError('refresh-transient', noToken, {
+        hint: 'it is tried again by itself',
+        publicDetail: causeWords(outcome.reason),
+      });
       break;
     case 'needs-person':
       failure = new AppError('grant-dead', `${endpoint} ended the sign-in of ${name}: ${outcome.reason}`, {
@@ -42,7 +41,7 @@ export function outcomeFailure(
     case 'misconfigured':
       failure = new AppError(
         'client-rejected',
-        `${endpoint} refuses the client of ${name}: ${outcome.reason}`,
+        asked ? `${endpoint} refuses the client of ${name}: ${outcome.reason}` : noToken,
         {
           hint: outcome.advice,
           publicDetail: causeWords(outcome.reason),

@@ -1,13 +1,14 @@
 /** The grants that nobody signs in for, by flags alone: a token, its file, and what the configuration must say. */
 import { createPrivateKey } from 'node:crypto';
-import { chmod, readFile, writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { parseConfig } from '../../src/config/parse.js';
 import { exitStatus } from '../../src/core/errors.js';
 import { type ApplicationProvider, startApplicationProvider } from '../oauth/application-provider.js';
+import { startGoogleProvider } from '../oauth/google-provider.js';
 import { type Certificate, createCertificateAuthority } from '../support/certificates.js';
-import { runBinary } from '../support/run-binary.js';
+import { hasTerminals, runBinary, startOnTerminal } from '../support/run-binary.js';
 import { openTokenDirectory, type TokenDirectory } from './token-directory.js';
 
 const user = 'app@corp.example';
@@ -35,6 +36,9 @@ let env: Record<string, string>;
 const run = (...args: string[]) => runBinary(args, { env: { MAILBEARER_CONFIG: place.configFile, ...env } });
 const getToken = (...flags: string[]) =>
   run('get-token', 'oidc', file, '--issuer', issuer(), '--scope', 'mail', '--no-verify', ...flags);
+
+/** On a terminal, data and talk come in one. */
+const jsonIn = (shown: string) => /^\{[^]*^\}/m.exec(shown)?.[0] ?? '';
 
 /** Adds what was printed to the configuration, and gets another token with it, as `serve` would. */
 async function refreshWith(printed: string): Promise<unknown> {
@@ -68,13 +72,18 @@ describe('get-token --grant', () => {
     });
   });
 
-  test.each(['a file', 'the environment'])('takes a key whose passphrase is in %s', async (where) => {
+  /** The key of the certificate, encrypted. */
+  async function encryptedKey(passphrase: string): Promise<string> {
     const keyFile = join(place.path, '..', 'encrypted.key');
+    const options = { type: 'pkcs8', format: 'pem', cipher: 'aes-256-cbc', passphrase } as const;
+    await writeFile(keyFile, createPrivateKey(certificate.key).export(options), { mode: 0o600 });
+    return keyFile;
+  }
+
+  test.each(['a file', 'the environment'])('takes a key whose passphrase is in %s', async (where) => {
+    const keyFile = await encryptedKey('open');
     const passphraseFile = join(place.path, '..', 'passphrase');
-    const options = { type: 'pkcs8', format: 'pem', cipher: 'aes-256-cbc', passphrase: 'open' } as const;
-    await writeFile(keyFile, createPrivateKey(certificate.key).export(options));
-    await writeFile(passphraseFile, 'open');
-    await Promise.all([keyFile, passphraseFile].map((name) => chmod(name, 0o600)));
+    await writeFile(passphraseFile, 'open', { mode: 0o600 });
     const { certificateFile } = certificate;
     const flags = ['--client-id', 'with-certificate', '--certificate-file', certificateFile];
     const asFile = where === 'a file' ? ['--key-passphrase-file', passphraseFile] : [];
@@ -87,6 +96,56 @@ describe('get-token --grant', () => {
       certificate_file: certificateFile,
       key_file: keyFile,
       key_passphrase: asFile.length > 0 ? { file: passphraseFile } : { env: 'MAILBEARER_KEY_PASSPHRASE' },
+    });
+  });
+
+  describe.skipIf(!hasTerminals)('on a terminal', () => {
+    const onTerminal = (...flags: string[]) =>
+      startOnTerminal(
+        ['get-token', 'oidc', file, '--issuer', issuer(), '--scope', 'mail', '--no-verify', ...flags],
+        { env: { MAILBEARER_CONFIG: place.configFile } },
+      );
+
+    test('asks for the passphrase of a key until it fits, does not show it, and says where serve looks', async () => {
+      const keyFile = await encryptedKey('open sesame');
+      const flags = ['--client-id', 'with-certificate', '--certificate-file', certificate.certificateFile];
+      const command = onTerminal(...flags, '--key-file', keyFile);
+      await command.says(/Passphrase of \S+encrypted\.key \(not shown\): $/);
+      command.press('open barley\r');
+      await command.says(/That does not open it\.\s+Passphrase of .*: $/);
+      command.press('open sesame\r');
+      const { status, stdout } = await command.finished;
+      expect(status).toBe(exitStatus.ok);
+      expect(stdout).not.toMatch(/sesame|barley/);
+      expect(stdout).toContain(`write it into ${keyFile}.passphrase, mode 0600`);
+      await writeFile(`${keyFile}.passphrase`, 'open sesame\n', { mode: 0o600 });
+      expect(await refreshWith(jsonIn(stdout))).toMatchObject({
+        key_passphrase: { file: `${keyFile}.passphrase` },
+      });
+    });
+
+    test('goes on without a passphrase when none is typed, and says what is wrong', async () => {
+      const flags = ['--client-id', 'with-certificate', '--certificate-file', certificate.certificateFile];
+      const command = onTerminal(...flags, '--key-file', await encryptedKey('open'));
+      await command.says(/Passphrase of/);
+      command.press('\r');
+      const { status, stdout } = await command.finished;
+      expect(status).toBe(exitStatus.config);
+      expect(stdout).toMatch(
+        /no token for app@corp\.example: \S+ is no PEM key .* without the right passphrase/,
+      );
+    });
+
+    test('asks for the client secret of an application', async () => {
+      const { clientId, clientSecret } = provider.withSecret;
+      const command = onTerminal('--grant', 'client_credentials', '--client-id', clientId);
+      await command.says(/Client secret \(not shown; .*\): $/);
+      command.press(`${clientSecret}\r`);
+      const { status, stdout } = await command.finished;
+      expect(status).toBe(exitStatus.ok);
+      expect(stdout).not.toContain(clientSecret);
+      expect(await place.read(user)).toMatchObject({ client_secret: clientSecret });
+      await refreshWith(jsonIn(stdout));
     });
   });
 
@@ -105,6 +164,27 @@ describe('get-token --grant', () => {
       grant: 'command',
       token_command: 'printf elsewhere',
     });
+  });
+
+  test('service_account takes the key as Google hands it out, and asks the endpoint that it names', async () => {
+    const google = await startGoogleProvider(user);
+    onTestFinished(() => google.close());
+    const keyFile = join(place.path, '..', 'key.json');
+    await writeFile(keyFile, JSON.stringify(google.keyFile, undefined, 2), { mode: 0o600 });
+    const { status, stdout, stderr } = await place.run(
+      ...['get-token', 'gmail', file, '--no-verify', '--service-account-file', keyFile],
+    );
+    expect({ status, stderr }).toMatchObject({ status: exitStatus.ok });
+    expect(await place.read(user)).toEqual({
+      access_token: google.given[0],
+      expiry: expect.stringMatching(/^\d+$/) as string,
+    });
+    expect(await refreshWith(stdout)).toEqual({
+      provider: 'gmail',
+      grant: 'service_account',
+      service_account_file: keyFile,
+    });
+    expect(google.given).toHaveLength(2);
   });
 
   test('service_account names the file that cannot be read, and writes nothing', async () => {

@@ -2,13 +2,15 @@
 import { createPrivateKey, generateKeyPairSync } from 'node:crypto';
 import { readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { exitStatus } from '../../src/core/errors.js';
+import { startApplicationProvider } from '../oauth/application-provider.js';
 import {
   type Certificate,
   type CertificateAuthority,
   createCertificateAuthority,
 } from '../support/certificates.js';
+import { startBinary } from '../support/run-binary.js';
 import { openTokenDirectory, type TokenDirectory } from './token-directory.js';
 
 const user = 'app@corp.example';
@@ -74,6 +76,39 @@ describe('an account with client credentials', () => {
     daemon.signal('SIGTERM');
     await daemon.finished;
     expect(JSON.parse(await readFile(join(place.path, 'app'), 'utf8'))).toMatchObject({ access_token: 'A1' });
+  });
+});
+
+describe('serve opens a key with a passphrase', () => {
+  test.each(['a file', 'the environment'])('that is in %s, where only the issuer is known', async (where) => {
+    const authority = await createCertificateAuthority(join(place.path, '..', 'certificates'));
+    const { certificate, certificateFile, key } = await authority.issue('app');
+    const provider = await startApplicationProvider({ certificate, scope: 'mail' });
+    onTestFinished(() => provider.close());
+    const keyFile = join(place.path, '..', 'encrypted.key');
+    const passphraseFile = join(place.path, '..', 'passphrase');
+    const options = { type: 'pkcs8', format: 'pem', cipher: 'aes-256-cbc', passphrase: 'open' } as const;
+    await writeFile(keyFile, createPrivateKey(key).export(options), { mode: 0o600 });
+    await writeFile(passphraseFile, 'open\n', { mode: 0o600 });
+    await configure({
+      provider: 'oidc',
+      issuer: provider.tokenEndpoint.origin,
+      scope: 'mail',
+      grant: 'client_credentials',
+      client_id: provider.withCertificate.clientId,
+      certificate_file: certificateFile,
+      key_file: keyFile,
+      key_passphrase: where === 'a file' ? { file: passphraseFile } : { env: 'PASSPHRASE' },
+    });
+    const env = {
+      MAILBEARER_CONFIG: place.configFile,
+      ...(where !== 'a file' && { PASSPHRASE: 'open' }),
+    };
+    const daemon = startBinary(['serve', '--log-format', 'json'], { env });
+    await daemon.says(/"msg":"token refreshed"/);
+    daemon.signal('SIGTERM');
+    expect((await daemon.finished).stderr).not.toContain('"level":"error"');
+    expect(await place.read(user)).toMatchObject({ access_token: expect.any(String) as string });
   });
 });
 
@@ -147,7 +182,9 @@ describe('an account with a command', () => {
         [user]: { provider: 'corp', grant: 'command', token_command: ['printf', 'from elsewhere'] },
       },
     });
-    expect((await place.run('token', user)).stderr).toContain('printed no token');
+    expect((await place.run('token', user)).stderr).toContain(
+      `no token for ${user}: token_command printed no token`,
+    );
     await place.configure({
       client_id: undefined,
       accounts: { [user]: { provider: 'corp', grant: 'command', token_command: 'printf elsewhere' } },

@@ -113,6 +113,7 @@ it('settings that cannot work are misconfigured, with their hint', () => {
     kind: 'misconfigured',
     reason: 'ca_bundle_file /nowhere: ENOENT',
     advice: 'name a file',
+    asked: false,
   });
 });
 

@@ -1,9 +1,6 @@
-/** Tokens that nobody signs in for, from a real OpenID provider and from an endpoint that checks like Google's. */
-import { createHash, createPublicKey, generateKeyPairSync, randomUUID, X509Certificate } from 'node:crypto';
-import { once } from 'node:events';
+/** Tokens that nobody signs in for, from real OpenID providers, of which one checks as Google does. */
+import { createHash, createPublicKey, randomUUID, X509Certificate } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
-import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { decodeProtectedHeader, jwtVerify } from 'jose';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
@@ -14,6 +11,7 @@ import { type Certificate, createCertificateAuthority } from '../support/certifi
 import { temporaryDirectory, type TemporaryDirectory } from '../support/process.js';
 import { oauthClient, startTokenEndpoint, type TokenEndpoint } from '../support/token-endpoint.js';
 import { startApplicationProvider, type ApplicationProvider } from './application-provider.js';
+import { type GoogleProvider, startGoogleProvider } from './google-provider.js';
 
 const appScope = 'https://outlook.example/.default';
 let directory: TemporaryDirectory;
@@ -58,6 +56,16 @@ describe('client credentials at a real provider', () => {
   it('are a certificate and its key', async () => {
     const outcome = await requestGrant(
       client(provider.withCertificate.clientId),
+      clientCredentials(certificate),
+    );
+    expect(outcome).toMatchObject({ kind: 'refreshed' });
+  });
+
+  it('are a certificate where only the issuer is known', async () => {
+    const issuer = new URL(provider.tokenEndpoint.origin);
+    const { clientId } = provider.withCertificate;
+    const outcome = await requestGrant(
+      oauthClient(issuer, { clientId, issuer }),
       clientCredentials(certificate),
     );
     expect(outcome).toMatchObject({ kind: 'refreshed' });
@@ -146,68 +154,19 @@ describe('a certificate', () => {
 });
 
 describe('a service account', () => {
-  const { publicKey, privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
-  let google: Server;
+  let google: GoogleProvider;
   let tokenEndpoint: URL;
   let keyFile: string;
 
   beforeEach(async () => {
-    google = createServer((request, response) => {
-      let body = '';
-      request.on('data', (chunk: Buffer) => (body += chunk.toString()));
-      request.on('end', () => {
-        void judge(new URLSearchParams(body)).then(({ status, answer }) =>
-          response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(answer)),
-        );
-      });
-    });
-    google.listen(0, '127.0.0.1');
-    await once(google, 'listening');
-    tokenEndpoint = new URL(`http://127.0.0.1:${(google.address() as AddressInfo).port}/token`);
+    google = await startGoogleProvider('me@corp.example');
+    ({ tokenEndpoint } = google);
     keyFile = join(directory.path, `${randomUUID()}.json`);
     await writeKey({});
   });
-  afterEach(() => new Promise((resolve) => google.close(resolve)));
+  afterEach(() => google.close());
 
-  /** As developers.google.com describes what is checked: nothing beside grant type and assertion is sent. */
-  async function judge(form: URLSearchParams): Promise<{ status: number; answer: object }> {
-    const refuse = (error: string, error_description: string) => ({
-      status: 400,
-      answer: { error, error_description },
-    });
-    if ([...form.keys()].toSorted().join() !== 'assertion,grant_type')
-      return refuse('invalid_request', 'odd fields');
-    try {
-      const { payload, protectedHeader } = await jwtVerify(form.get('assertion') ?? '', publicKey, {
-        audience: tokenEndpoint.href,
-        issuer: 'robot@project.example',
-        maxTokenAge: '1h',
-      });
-      if (protectedHeader.kid !== 'key-1') return refuse('invalid_grant', 'unknown key');
-      if (payload['scope'] !== 'https://mail.google.com/') return refuse('invalid_scope', 'scope');
-      if (payload.sub !== 'me@corp.example')
-        return refuse(
-          'unauthorized_client',
-          'Client is unauthorized to retrieve access tokens using this method',
-        );
-      return { status: 200, answer: { access_token: 'ya29.token', expires_in: 3599, token_type: 'Bearer' } };
-    } catch (error) {
-      return refuse('invalid_grant', String(error));
-    }
-  }
-
-  const writeKey = (changes: object) =>
-    writeFile(
-      keyFile,
-      JSON.stringify({
-        type: 'service_account',
-        client_email: 'robot@project.example',
-        private_key: privateKey.export({ type: 'pkcs8', format: 'pem' }),
-        private_key_id: 'key-1',
-        token_uri: tokenEndpoint.href,
-        ...changes,
-      }),
-    );
+  const writeKey = (changes: object) => writeFile(keyFile, JSON.stringify({ ...google.keyFile, ...changes }));
 
   const ask = (subject = 'me@corp.example', endpoint?: URL, preset = tokenEndpoint) =>
     requestGrant(oauthClient(preset, { clientId: '' }), {
@@ -220,8 +179,8 @@ describe('a service account', () => {
 
   it('speaks for a mailbox without a client id', async () => {
     const outcome = await ask();
-    expect(outcome).toMatchObject({ kind: 'refreshed', expiresInSeconds: 3599 });
-    expect(outcome.kind === 'refreshed' && outcome.accessToken.reveal()).toBe('ya29.token');
+    expect(outcome).toMatchObject({ kind: 'refreshed', lifetimeKnown: true });
+    expect(outcome.kind === 'refreshed' && [outcome.accessToken.reveal()]).toEqual(google.given);
   });
 
   it('asks the endpoint of its key, for which its assertion is, unless the configuration names another', async () => {

@@ -183,7 +183,9 @@ async function getByGrant(
   const { provider } = settings;
   const { clientId, clientSecret } = client;
   const ofClient = clientId === '' ? {} : { clientId, clientSecret };
-  const overrides = { ...output.existing, ...ofClient, tokenEndpoint: tokenEndpoint.href, user };
+  // A service account's key names its own endpoint, and a program has none.
+  const ofEndpoint = grant === 'client_credentials' ? { tokenEndpoint: tokenEndpoint.href } : {};
+  const overrides = { ...output.existing, ...ofClient, ...ofEndpoint, user };
   const path = output.path ?? '';
   const complete = completeEntry(context, {
     path,
