@@ -37,7 +37,9 @@ describe('revoke', () => {
     const { status, stderr } = await place.run('revoke', user, '--yes');
     expect({ status, stderr }).toEqual({
       status: exitStatus.ok,
-      stderr: `The sign-in of ${user} is ended, and ${file} is removed.\n`,
+      stderr:
+        `The sign-in of ${user} is ended, and ${file} is removed.\n` +
+        `hint: take ${user} out of "accounts" in ${place.configFile}, or sign in again\n`,
     });
     const { form, path } = place.endpoint.requests[0]!;
     expect(path).toBe('/revoke');
@@ -149,7 +151,9 @@ describe('revoke', () => {
       const { status, stderr } = await place.run('revoke', user, '--yes');
       expect({ status, stderr }).toEqual({
         status: exitStatus.ok,
-        stderr: `The sign-in of ${user} is ended, and ${file} is removed.\n`,
+        stderr: expect.stringContaining(
+          `The sign-in of ${user} is ended, and ${file} is removed.\n`,
+        ) as string,
       });
       expect(await isThere()).toBe(false);
       expect(await refreshWith(provider, refreshToken)).toBe('invalid_grant');

@@ -45,6 +45,8 @@ export function runRevoke(options: RevokeOptions, ui: Ui): Promise<number> {
     );
     const what = outcome === 'revoked' ? 'is ended' : 'had ended already';
     ui.say(`The sign-in of ${name} ${what}, and ${path} is removed.`);
+    const { accounts, source } = context.config;
+    if (accounts.has(name)) ui.hint(`take ${name} out of "accounts" in ${source}, or sign in again`);
     return exitStatus.ok;
   });
 }
