@@ -14,6 +14,7 @@ import {
   applySettings,
   clientSettingsOf,
   inherit,
+  isSameService,
   ofSameClient,
   providerAt,
   resolveProvider,
@@ -114,11 +115,6 @@ function chooseProvider(known: Known): {
   if (issuer !== undefined) return { provider, endpoint: issuer, configured: false, issuer };
   const hint = `add "token_endpoint" to provider "${provider.name}" in ${configFile(config)}`;
   throw incomplete(known, 'token_endpoint', 'has no token endpoint', hint);
-}
-
-/** Whether tokens of `usual`, one of this provider's endpoints, may come from `endpoint` too: another tenant, say. */
-export function isSameService(provider: Provider, usual: URL, endpoint: URL): boolean {
-  return endpoint.origin === usual.origin || provider.recognisedBy?.(endpoint) === true;
 }
 
 /** The configuration's endpoints have been checked; a bad one is the token file's. */

@@ -55,21 +55,33 @@ function sameEndpoint(a: URL, b: URL): boolean {
   return a.origin === b.origin && a.pathname === b.pathname;
 }
 
+/** Whether tokens of `usual`, one of this provider's endpoints, may come from `endpoint` too: another tenant, say. */
+export function isSameService(provider: Provider, usual: URL, endpoint: URL): boolean {
+  return endpoint.origin === usual.origin || provider.recognisedBy?.(endpoint) === true;
+}
+
 /**
  * Each field that is set wins over the base's. A scope goes with refreshes only where the provider wants one: others
  * refuse a refresh that names a scope which consent did not grant (RFC 6749, 6).
  */
 export function applySettings(base: Provider, settings: ProviderSettings | undefined): Provider {
   if (settings === undefined) return base;
+  const { tokenEndpoint } = settings;
+  // A token from elsewhere is nothing to the preset's service, and is not shown to it.
+  const isElsewhere =
+    tokenEndpoint !== undefined &&
+    base.tokenEndpoint !== undefined &&
+    !isSameService(base, new URL(base.tokenEndpoint), new URL(tokenEndpoint));
+  const ofService = <T>(value: T) => (isElsewhere ? undefined : value);
   return {
     ...base,
     issuer: settings.issuer ?? base.issuer,
-    // A token endpoint of one's own gives tokens that are nothing to the preset's.
-    userinfoEndpoint: settings.tokenEndpoint === undefined ? base.userinfoEndpoint : undefined,
+    userinfoEndpoint: ofService(base.userinfoEndpoint),
     authorizationEndpoint: settings.authorizationEndpoint ?? base.authorizationEndpoint,
     deviceAuthorizationEndpoint: settings.deviceAuthorizationEndpoint ?? base.deviceAuthorizationEndpoint,
-    tokenEndpoint: settings.tokenEndpoint ?? base.tokenEndpoint,
-    revocationEndpoint: settings.revocationEndpoint ?? base.revocationEndpoint,
+    tokenEndpoint: tokenEndpoint ?? base.tokenEndpoint,
+    revocationEndpoint: settings.revocationEndpoint ?? ofService(base.revocationEndpoint),
+    revokeByHand: ofService(base.revokeByHand),
     scope: settings.scope ?? base.scope,
     refreshScope: base.refreshScope && withoutOpenid(settings.scope ?? base.refreshScope),
     smtp: applySmtp(base.smtp, settings.smtp),

@@ -4,11 +4,11 @@
  * missing here; a person can still be asked for them.
  */
 import type { OAuthClient, TokenFileOverrides } from '../accounts/account.js';
-import { isSameService } from '../accounts/connection.js';
 import {
   applySettings,
   clientSettingsOf,
   inherit,
+  isSameService,
   resolveProvider,
   tokenStoreOf,
 } from '../accounts/provider-of.js';

@@ -18,6 +18,26 @@ describe('a provider by name', () => {
     });
   });
 
+  it('does not show tokens to its service that come from elsewhere', () => {
+    const { userinfoEndpoint, revocationEndpoint, revokeByHand } = gmail;
+    const at = (token_endpoint: string, more: object = {}) =>
+      resolveProvider(configOf({ providers: { gmail: { token_endpoint, ...more } } }), 'gmail');
+    expect(at('https://www.googleapis.com/oauth2/v4/token')).toMatchObject({
+      userinfoEndpoint,
+      revocationEndpoint,
+      revokeByHand,
+    });
+    expect(at('https://login.corp.example/token')).toMatchObject({
+      userinfoEndpoint: undefined,
+      revocationEndpoint: undefined,
+      revokeByHand: undefined,
+    });
+    const revocation_endpoint = 'https://login.corp.example/revoke';
+    expect(at('https://login.corp.example/token', { revocation_endpoint })).toMatchObject({
+      revocationEndpoint: revocation_endpoint,
+    });
+  });
+
   it('is one that nothing is known of, with the fields of its entry', () => {
     const config = configOf({ providers: { corp: { token_endpoint: 'https://login.corp.example/token' } } });
     expect(resolveProvider(config, 'corp')).toEqual({
