@@ -82,7 +82,9 @@ export async function standingOf(found: Found, state: StateFile, now: number): P
       ...describeEnd(account, end, now),
     }));
   const held = holdToken(stored, policyOf(account), now, 0);
-  const standing = held === undefined ? 'expired' : now >= held.dueAt ? 'due' : 'fresh';
+  const hasEnded = memory?.endedAt !== undefined;
+  const without = hasEnded ? 'broken' : 'expired';
+  const standing = held === undefined ? without : now >= held.dueAt ? 'due' : 'fresh';
   const problem = lacksRefreshToken(account, stored)
     ? noRefreshToken(account)
     : (endedSignIn(account, memory) ?? problemOf(account));
@@ -93,9 +95,9 @@ export async function standingOf(found: Found, state: StateFile, now: number): P
     state: standing,
     expires_at: stored.expiresAt === 0 ? null : new Date(stored.expiresAt).toISOString(),
     last_refresh: new Date(stored.writtenAt).toISOString(),
-    next_refresh: new Date(Math.max(now, held?.dueAt ?? now)).toISOString(),
+    next_refresh: hasEnded ? null : new Date(Math.max(now, held?.dueAt ?? now)).toISOString(),
     first_seen: memory === undefined ? null : new Date(memory.firstSeenAt).toISOString(),
-    ends: memory?.endedAt === undefined ? ends : ends.filter(({ what }) => what !== 'sign-in'),
+    ends: hasEnded ? ends.filter(({ what }) => what !== 'sign-in') : ends,
     ...(problem === undefined && standing === 'expired' ? expired(account, stored) : wordsOf(problem)),
   };
 }

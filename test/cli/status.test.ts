@@ -129,12 +129,16 @@ describe('status', () => {
     const print = createHash('sha256').update('R-a@corp.example').digest('base64url');
     const token = { account: 'a@corp.example', first_seen: '2027-01-01', ended: '2027-01-08' };
     await writeFile(join(stateDir, 'state.json'), JSON.stringify({ tokens: { [print]: token } }));
-    const { status, stderr } = await place.run('status', 'a@corp.example');
+    const { status, stderr, stdout } = await place.run('status', 'a@corp.example');
     expect(status).toBe(exitStatus.failed);
+    // The access token lives on, and there will be no other.
+    expect(stdout).toMatch(/ fresh +in \S+ +\S+ ago +- +-$/m);
     expect(stderr).toMatch(
       /ended 7 days after it was made, as all do while the consent screen is in "Testing"/,
     );
     expect(stderr).toMatch(/^hint: .*"In production", then sign in again: mailbearer get-token gmail /m);
+    await place.write('a@corp.example', { token_endpoint: place.endpoint.url.href, expiry: '1' });
+    expect((await place.run('status', 'a@corp.example')).stdout).toMatch(/ broken .* ago +- +-$/m);
   });
 
   test('--watch goes on until it is interrupted, one line of JSON after the other', async () => {
