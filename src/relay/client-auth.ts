@@ -150,12 +150,12 @@ export class ClientAuth {
     const upstream = ClientUpstream.of(identity, this.#options.context);
     const verdict = (await upstream?.verdict(identity)) ?? {
       kind: 'unavailable',
+      // Which names have accounts is not for everybody to find out.
+      isGuess: true,
       cause: new AppError(
         'account-unknown',
         `no usable account says at which server ${identity.user} sends`,
-        {
-          hint: 'give it an account, or set "default_account"',
-        },
+        { hint: 'give it an account, or set "default_account"' },
       ),
     };
     if (verdict.kind === 'accepted' && !this.#isClosed) this.#upstream = upstream;

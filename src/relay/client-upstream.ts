@@ -56,9 +56,9 @@ export class ClientUpstream implements Pick<UpstreamPool, 'acquire'> {
       session.release(false);
       return { kind: 'accepted', identity };
     } catch (error) {
-      if (error instanceof AuthRefused && error.reply.code >= 500)
-        return { kind: 'refused', challenge: error.challenge?.text };
-      return { kind: 'unavailable', cause: toAppError(error) };
+      const isGuess = error instanceof AuthRefused;
+      if (isGuess && error.reply.code >= 500) return { kind: 'refused', challenge: error.challenge?.text };
+      return { kind: 'unavailable', cause: toAppError(error), isGuess };
     }
   }
 

@@ -8,7 +8,7 @@ import { AppError, describeCause, systemErrorCode } from '../core/errors.js';
 import type { ListenAddress } from '../config/config.js';
 import { exposureOf, type ListenerSettings, plainListener } from '../config/listener.js';
 import { isLoopbackHost } from '../config/values.js';
-import { openAuthenticator } from '../submission/open-authenticator.js';
+import { Authenticators } from '../submission/authenticators.js';
 import { admission } from './client-networks.js';
 import { ConnectionGate, turnAway } from './connection-gate.js';
 import { FloodLog } from './flood-log.js';
@@ -40,6 +40,7 @@ export async function startRelay(options: RelayOptions): Promise<Relay> {
   const limits = await withinOpenFiles(options.settings.limits, options.logger);
   const offers = new Offers(options.directory, options.pool.extensions, limits.messageOctets);
   const gate = new ConnectionGate(limits);
+  const authenticators = new Authenticators(options);
   const sessions = new Set<ClientSession>();
   const servers: Server[] = [];
   const certificates: ServerCertificate[] = [];
@@ -53,7 +54,7 @@ export async function startRelay(options: RelayOptions): Promise<Relay> {
         { port: settings.port },
         `all who reach ${where} may send: relay.listen says "insecure"`,
       );
-    const authenticator = settings.auth && (await openAuthenticator(settings.auth, options));
+    const authenticator = settings.auth && (await authenticators.open(settings.auth));
     if (authenticator?.mechanisms.length === 0)
       options.logger.warn(
         { port: settings.port },

@@ -1,8 +1,9 @@
 /**
- * How often may be guessed: from one address for one name, and from one address in all. It costs a look at a table, so
- * that guesses beyond it cost no more. It never locks anyone out: other addresses are not concerned, and
+ * How often may be guessed, whatever the port: from one address for one name, and from one address in all. It costs a
+ * look at a table, so that guesses beyond it cost no more. It never locks anyone out: other addresses are not concerned, and
  * who has signed in before (authenticator.ts) is not asked here at all. IPv6 addresses count by their /64.
  */
+import { createHash } from 'node:crypto';
 import type { Clock } from '../core/clock.js';
 
 interface Allowance {
@@ -20,13 +21,15 @@ const forAddress: Allowance = { burst: 100, restMs: 1000 };
 const mostRemembered = 20_000;
 
 interface Debt {
+  /** At that time; they become less. */
   failures: number;
   /** Of `clock.monotonic()`. */
-  at: number;
+  readonly at: number;
 }
 
 export class AttemptLimiter {
   readonly #clock: Clock;
+  /** Those that were added to last are at the end. */
   readonly #debts = new Map<string, Debt>();
 
   constructor(clock: Clock) {
@@ -35,41 +38,46 @@ export class AttemptLimiter {
 
   /** Whether this attempt may be made; it counts as a failure until `forgive` says otherwise. */
   take(peer: string, name: string): boolean {
-    const ofAddress = this.#debt(addressKey(peer), forAddress);
-    const ofName = this.#debt(nameKey(peer, name), forName);
-    if (ofName.failures >= forName.burst || ofAddress.failures >= forAddress.burst) return false;
-    ofName.failures++;
-    ofAddress.failures++;
+    const counts = countsOf(peer, name);
+    const failures = counts.map((count) => this.#failures(count));
+    // What is not allowed leaves no trace either, or it would push out what must be remembered.
+    if (counts.some(({ burst }, index) => failures[index]! + 1 > burst)) return false;
+    for (const [index, { key }] of counts.entries()) this.#set(key, failures[index]! + 1);
     return true;
   }
 
   /** The attempt was no failure. */
   forgive(peer: string, name: string): void {
-    for (const key of [addressKey(peer), nameKey(peer, name)]) {
+    for (const { key } of countsOf(peer, name)) {
       const debt = this.#debts.get(key);
       if (debt !== undefined) debt.failures = Math.max(0, debt.failures - 1);
     }
   }
 
-  #debt(key: string, { restMs }: Allowance): Debt {
-    const now = this.#clock.monotonic();
-    const debt = this.#debts.get(key) ?? { failures: 0, at: now };
-    debt.failures = Math.max(0, debt.failures - (now - debt.at) / restMs);
-    debt.at = now;
-    // Those that were touched last are at the end.
+  #failures({ key, restMs }: Count): number {
+    const debt = this.#debts.get(key);
+    return debt === undefined ? 0 : Math.max(0, debt.failures - (this.#clock.monotonic() - debt.at) / restMs);
+  }
+
+  #set(key: string, failures: number): void {
     this.#debts.delete(key);
-    this.#debts.set(key, debt);
+    this.#debts.set(key, { failures, at: this.#clock.monotonic() });
     if (this.#debts.size > mostRemembered) this.#debts.delete(this.#debts.keys().next().value!);
-    return debt;
   }
 }
 
-function addressKey(peer: string): string {
-  return network(peer);
+interface Count extends Allowance {
+  readonly key: string;
 }
 
-function nameKey(peer: string, name: string): string {
-  return `${network(peer)} ${name}`;
+function countsOf(peer: string, name: string): readonly Count[] {
+  const from = network(peer);
+  // A name can have thousands of characters, and there is room for many.
+  const digest = createHash('sha256').update(name).digest('base64');
+  return [
+    { key: from, ...forAddress },
+    { key: `${from} ${digest}`, ...forName },
+  ];
 }
 
 function network(peer: string): string {

@@ -4,18 +4,19 @@
  * up by other people's guesses, wherever they come from. Knows no SMTP, and logs nothing.
  */
 import { createHmac, randomBytes } from 'node:crypto';
-import type { Clock } from '../core/clock.js';
 import { AppError } from '../core/errors.js';
 import type { Proof } from '../protocol/sasl/server.js';
-import { AttemptLimiter } from './attempt-limiter.js';
+import type { AttemptLimiter } from './attempt-limiter.js';
 import type { AuthVerdict, BearerCheck, BearerMechanism, Identity, PasswordCheck } from './identity.js';
 
 export interface AuthenticatorOptions {
-  readonly clock: Clock;
+  readonly limiter: AttemptLimiter;
   /** Asked in turn; the first that accepts decides. */
   readonly passwords: readonly PasswordCheck[];
   readonly bearer: BearerCheck | undefined;
 }
+
+type Confirm = (identity: Identity) => Promise<AuthVerdict>;
 
 /** Far more than one relay has clients; those beyond are only treated as strangers. */
 const mostKnown = 10_000;
@@ -28,14 +29,14 @@ const challenges: Readonly<Record<BearerMechanism, string>> = {
 
 export class Authenticator {
   readonly #options: AuthenticatorOptions;
-  readonly #limiter: AttemptLimiter;
   readonly #key = randomBytes(32);
   /** Digests of proofs that were good when they were seen last. */
   readonly #known = new Set<string>();
+  /** By the same digests. */
+  readonly #underWay = new Map<string, Promise<AuthVerdict>>();
 
   constructor(options: AuthenticatorOptions) {
     this.#options = options;
-    this.#limiter = new AttemptLimiter(options.clock);
   }
 
   /** As EHLO names them. */
@@ -51,23 +52,39 @@ export class Authenticator {
    * @param peer the client's address
    * @param confirm has the last word on who was found to be who
    */
-  async authenticate(
-    proof: Proof,
-    peer: string,
-    confirm?: (identity: Identity) => Promise<AuthVerdict>,
-  ): Promise<AuthVerdict> {
+  async authenticate(proof: Proof, peer: string, confirm?: Confirm): Promise<AuthVerdict> {
+    const digest = this.#digest(proof);
+    const first = this.#underWay.get(digest);
+    if (first !== undefined) {
+      // The same proof is no other guess: ten connections that a client opens at once are one.
+      const verdict = await first;
+      if (verdict.kind !== 'accepted') return verdict;
+    }
+    if (this.#known.has(digest)) return this.#judge(proof, digest, peer, confirm);
     const name = proof.user?.toLowerCase() ?? '';
-    const digest = this.#digest(proof, name);
-    const isKnown = this.#known.has(digest);
-    if (!isKnown && !this.#limiter.take(peer, name))
+    const { limiter } = this.#options;
+    if (!limiter.take(peer, name))
       return {
         kind: 'unavailable',
         cause: new AppError('auth-limited', `too many failed sign-ins from ${peer}`),
       };
+    const judged = this.#judge(proof, digest, peer, confirm);
+    this.#underWay.set(digest, judged);
+    const verdict = await judged.finally(() => this.#underWay.delete(digest));
+    if (verdict.kind === 'accepted' || (verdict.kind === 'unavailable' && verdict.isGuess !== true))
+      limiter.forgive(peer, name);
+    return verdict;
+  }
+
+  async #judge(
+    proof: Proof,
+    digest: string,
+    peer: string,
+    confirm: Confirm | undefined,
+  ): Promise<AuthVerdict> {
     const found = await this.#check(proof, peer);
     const confirmed = found.kind === 'accepted' ? await confirm?.(found.identity) : undefined;
     const verdict = withChallenge(confirmed ?? found, proof);
-    if (!isKnown && verdict.kind !== 'refused') this.#limiter.forgive(peer, name);
     if (verdict.kind === 'accepted') this.#remember(digest);
     else if (verdict.kind === 'refused') this.#known.delete(digest);
     return verdict;
@@ -81,14 +98,16 @@ export class Authenticator {
     { password, user }: Extract<Proof, { kind: 'password' }>,
     peer: string,
   ): Promise<AuthVerdict> {
-    let last: AuthVerdict = { kind: 'refused' };
+    let unavailable: Extract<AuthVerdict, { kind: 'unavailable' }> | undefined;
+    let isGuess = false;
     for (const check of this.#options.passwords) {
       const verdict = await check.check(user, password, peer);
       if (verdict.kind === 'accepted') return verdict;
+      if (verdict.kind === 'refused') isGuess = true;
       // What one of them could not tell, another's refusal does not answer.
-      if (last.kind === 'refused') last = verdict;
+      else unavailable ??= verdict;
     }
-    return last;
+    return unavailable === undefined ? { kind: 'refused' } : { ...unavailable, isGuess };
   }
 
   async #checkToken(
@@ -98,10 +117,12 @@ export class Authenticator {
     return (await this.#options.bearer?.check(user, token, mechanism, peer)) ?? { kind: 'refused' };
   }
 
-  #digest(proof: Proof, name: string): string {
+  #digest(proof: Proof): string {
     const secret = proof.kind === 'password' ? proof.password : proof.token;
+    // Each mechanism has challenges of its own.
+    const way = proof.kind === 'password' ? proof.kind : proof.mechanism;
     return createHmac('sha256', this.#key)
-      .update(JSON.stringify([proof.kind, name, secret.reveal()]))
+      .update(JSON.stringify([way, proof.user, secret.reveal()]))
       .digest('base64');
   }
 

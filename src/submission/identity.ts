@@ -24,7 +24,12 @@ export type AuthVerdict =
       readonly challenge?: string | undefined;
     }
   /** Nobody knows whether the proof is good: the client is told to come again. */
-  | { readonly kind: 'unavailable'; readonly cause: AppError };
+  | {
+      readonly kind: 'unavailable';
+      readonly cause: AppError;
+      /** It was compared with something, or shown to somebody, in vain: it counts as a guess. */
+      readonly isGuess?: boolean;
+    };
 
 export type BearerMechanism = 'XOAUTH2' | 'OAUTHBEARER';
 

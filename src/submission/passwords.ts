@@ -11,10 +11,12 @@ import type { Secret } from '../core/secret.js';
 import type { AuthVerdict, PasswordCheck } from './identity.js';
 import { derive, type HashSettings, isSame, newSettings, settingsKey } from './password-hash.js';
 import { loginOf, parsePasswords, type PasswordEntry } from './passwords-file.js';
+import { Turns } from './turns.js';
 
 /** Each takes a core for a fifth of a second, and a thread that files and name lookups need, too. */
-const mostAtOnce = 2;
-const mostWaiting = 64;
+export function passwordTurns(): Turns {
+  return new Turns({ atOnce: 2, waiting: 64 });
+}
 
 /** One state of the file. */
 interface Table {
@@ -30,13 +32,15 @@ export class FilePasswords implements PasswordCheck {
   readonly #path: string;
   readonly #logger: Logger;
   readonly #key = randomBytes(32);
-  readonly #queue = new WorkQueue();
+  readonly #turns: Turns;
   #table: Table | undefined;
   #complaint: string | undefined;
 
-  constructor(path: string, logger: Logger) {
+  /** @param turns shared by all files */
+  constructor(path: string, logger: Logger, turns = passwordTurns()) {
     this.#path = path;
     this.#logger = logger;
+    this.#turns = turns;
   }
 
   async check(user: string, password: Secret): Promise<AuthVerdict> {
@@ -58,18 +62,25 @@ export class FilePasswords implements PasswordCheck {
     if (known !== undefined) return known;
     const entries = table.byUser.get(user);
     if (entries === undefined) {
-      await this.#queue.run(() => derive(password, table.decoy));
+      await this.#derive(password, table.decoy);
       return undefined;
     }
     let found: PasswordEntry | undefined;
     // One computation for each user whose passwords `passwd` has made.
     for (const alike of grouped(entries, ({ hash }) => settingsKey(hash)).values()) {
       const { hash } = alike[0]!;
-      const derived = await this.#queue.run(() => derive(password, hash, hash.hash.length));
+      const derived = await this.#derive(password, hash, hash.hash.length);
       for (const entry of alike) if (isSame(derived, entry.hash)) found = entry;
     }
     if (found !== undefined) table.known.set(digest, found);
     return found;
+  }
+
+  #derive(...args: Parameters<typeof derive>): Promise<Buffer> {
+    return this.#turns.run(
+      () => derive(...args),
+      () => new AppError('auth-limited', 'too many passwords wait to be checked'),
+    );
   }
 
   /** Throws AppError passwords-unusable. */
@@ -123,30 +134,6 @@ function unreadable(path: string, cause: unknown): AppError {
   return new AppError(
     'passwords-unusable',
     `cannot read the passwords file ${path}: ${describeCause(cause)}`,
-    {
-      hint,
-      cause,
-    },
+    { hint, cause },
   );
-}
-
-/** Few at a time, the others in turn, and not too many of them. */
-class WorkQueue {
-  #running = 0;
-  readonly #waiting: (() => void)[] = [];
-
-  async run<T>(work: () => Promise<T>): Promise<T> {
-    if (this.#running >= mostAtOnce) {
-      if (this.#waiting.length >= mostWaiting)
-        throw new AppError('auth-limited', 'too many passwords wait to be checked');
-      await new Promise<void>((resolve) => this.#waiting.push(resolve));
-    } else this.#running++;
-    try {
-      return await work();
-    } finally {
-      const next = this.#waiting.shift();
-      if (next === undefined) this.#running--;
-      else next();
-    }
-  }
 }

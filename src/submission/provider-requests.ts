@@ -1,6 +1,6 @@
 /**
- * Requests to the identity provider: no more than max_parallel_connections at once, timeout_msecs for each, over
- * oauth/http.ts, which follows no redirect. Whatever is no answer to the question becomes AppError auth-unavailable that
+ * Requests to the identity provider: no more than max_parallel_connections at once, timeout_msecs for each and for its
+ * turn, over oauth/http.ts, which follows no redirect. Whatever is no answer to the question becomes AppError auth-unavailable that
  * names the option, and holds neither token nor secret.
  */
 import type { OAuth2Settings, ProviderUrl } from '../config/oauth2.js';
@@ -9,6 +9,7 @@ import { AppError, describeCause } from '../core/errors.js';
 import { get, type HttpAnswer, type HttpSettings, post } from '../oauth/http.js';
 import { parseAnswer } from '../oauth/normalise.js';
 import type { Fields } from './token-fields.js';
+import { Turns } from './turns.js';
 
 export interface ProviderAnswer {
   readonly status: number;
@@ -31,29 +32,17 @@ export interface ProviderRequests {
   json(option: string, request: ProviderRequest): Promise<Fields>;
 }
 
-/** Who waits longer than this many others is turned away at once: a provider that hangs may not fill the memory. */
+/** Who would wait for more than this many others is turned away at once. */
 const waitingPerConnection = 100;
 
 export function createProviderRequests(settings: OAuth2Settings, clock: Clock): ProviderRequests {
   const { maxParallelConnections: most, timeoutMs } = settings;
   const http = httpSettings(settings);
-  const waiting: (() => void)[] = [];
-  let open = 0;
-
-  async function inTurn<T>(option: string, work: () => Promise<T>): Promise<T> {
-    if (open < most) open++;
-    else if (waiting.length >= most * waitingPerConnection)
-      throw unavailable(option, 'too many checks are waiting', 'raise max_parallel_connections');
-    else await new Promise<void>((resolve) => waiting.push(resolve));
-    try {
-      return await work();
-    } finally {
-      const next = waiting.shift();
-      // The connection is handed over, so that nobody comes in between.
-      if (next) next();
-      else open--;
-    }
-  }
+  const turns = new Turns({
+    atOnce: most,
+    waiting: most * waitingPerConnection,
+    patience: { clock, ms: timeoutMs },
+  });
 
   async function ask(option: string, request: ProviderRequest): Promise<ProviderAnswer> {
     const { bearer, credentials, form, url } = request;
@@ -63,10 +52,12 @@ export function createProviderRequests(settings: OAuth2Settings, clock: Clock): 
     if (credentials) headers['authorization'] = `Basic ${basic(credentials.reveal())}`;
     let answer: HttpAnswer;
     try {
-      answer = await inTurn(option, () =>
-        form
-          ? post(url, headers, form.toString(), http, { clock, timeoutMs })
-          : get(url, headers, http, { clock, timeoutMs }),
+      answer = await turns.run(
+        () =>
+          form
+            ? post(url, headers, form.toString(), http, { clock, timeoutMs })
+            : get(url, headers, http, { clock, timeoutMs }),
+        () => unavailable(option, 'too many checks are waiting', 'raise max_parallel_connections'),
       );
     } catch (cause) {
       if (cause instanceof AppError && cause.code === 'auth-unavailable') throw cause;

@@ -55,9 +55,7 @@ interface Wishes extends Partial<ListenerAuthSettings> {
   readonly port?: Partial<ListenerSettings>;
 }
 
-/** With the accounts of Alice and Bob. */
-function relayOf({ port, ...auth }: Wishes = {}): Promise<RelayUnderTest> {
-  const accounts = [alice, bob].map((name) => testAccount(name, upstream.port));
+function listenerOf({ port, ...auth }: Wishes = {}): ListenerSettings {
   const settings = {
     required: true,
     passwordsFile: file,
@@ -66,8 +64,13 @@ function relayOf({ port, ...auth }: Wishes = {}): Promise<RelayUnderTest> {
     upstreamToken: 'stored',
     ...auth,
   } as const;
-  const listener = { ...plainListener({ host: '127.0.0.1', port: 0 }), auth: settings, ...port };
-  return relayWith(accounts, { listen: [listener] });
+  return { ...plainListener({ host: '127.0.0.1', port: 0 }), auth: settings, ...port };
+}
+
+/** With the accounts of Alice and Bob. */
+function relayOf(wishes?: Wishes): Promise<RelayUnderTest> {
+  const accounts = [alice, bob].map((name) => testAccount(name, upstream.port));
+  return relayWith(accounts, { listen: [listenerOf(wishes)] });
 }
 
 async function clientOf(wishes?: Wishes): Promise<TestClient> {
@@ -222,6 +225,17 @@ describe('AUTH', () => {
       { peer: '127.0.0.2', user: alice },
       { peer: '127.0.0.3', user: alice },
     ]);
+  });
+
+  it('allows no more guesses for coming to several ports', async () => {
+    const listener = listenerOf();
+    const { addresses } = await relayWith([testAccount(alice, upstream.port)], {
+      listen: [listener, listener],
+    });
+    const wrong = (index: number) => `AUTH PLAIN ${plain('nobody', `wrong ${index}`)}`;
+    const [first, second] = await Promise.all(addresses.map(({ port }) => greetedClient(port)));
+    for (let index = 0; index < 10; index++) expect(await first!.say(wrong(index))).toBe(refused);
+    expect(await second!.say(wrong(10))).toMatch(/^454 4\.7\.0 too many failed sign-ins/);
   });
 
   it('says at the start when nobody can sign in', async () => {

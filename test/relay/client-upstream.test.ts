@@ -105,6 +105,20 @@ describe('a client that sends with its own token', () => {
     expect(await client.say(`AUTH XOAUTH2 ${xoauth2('own')}`)).toMatch(/^454 4\.7\.0 /);
   });
 
+  it.each([
+    ['tokens that the server puts off', alice],
+    ['names', 'nobody@example.org'],
+  ])('does not try any number of %s', async (_, user) => {
+    const { relay, upstream } = await scene();
+    upstream.script = (event) => (event.startsWith('AUTH') ? '454 4.7.0 Too many logins\r\n' : undefined);
+    const client = await greetedClient(relay.port);
+    const tries = Array.from({ length: 11 }, (__, index) => `AUTH XOAUTH2 ${xoauth2(`bad${index}`, user)}`);
+    const answers = [];
+    for (const line of tries) answers.push(await client.say(line));
+    const limited = answers.map((reply) => reply.startsWith('454 4.7.0 too many failed sign-ins'));
+    expect(limited).toEqual([...Array<boolean>(10).fill(false), true]);
+  });
+
   it('must have an account, which says where the server is', async () => {
     const { relay } = await scene();
     const client = await greetedClient(relay.port);

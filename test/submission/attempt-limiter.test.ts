@@ -29,9 +29,22 @@ describe('the limit on guesses', () => {
     expect(limiter.take('192.0.2.2', 'user999')).toBe(true);
   });
 
+  it('is not forgotten for any number of names that may not be guessed any more', () => {
+    attempts(10, '192.0.2.1', () => 'a');
+    attempts(30_000, '192.0.2.1', (index) => `user${index}`);
+    attempts(30_000, '192.0.2.1', (index) => 'x'.repeat(9000) + String(index));
+    expect(limiter.take('192.0.2.1', 'b')).toBe(false);
+    limiter.forgive('192.0.2.1', 'b');
+    expect(limiter.take('192.0.2.1', 'b')).toBe(true);
+    limiter.forgive('192.0.2.1', 'b');
+    expect(limiter.take('192.0.2.1', 'a')).toBe(false);
+  });
+
   it('forgets with time, and does not count what was right', async () => {
     attempts(10, '192.0.2.1', () => 'a');
-    await clock.advance(30_000);
+    await clock.advance(29_000);
+    expect(attempts(5, '192.0.2.1', () => 'a')).toBe(0);
+    await clock.advance(1_000);
     expect(attempts(5, '192.0.2.1', () => 'a')).toBe(1);
     for (let index = 0; index < 1000; index++) {
       expect(limiter.take('192.0.2.3', 'a')).toBe(true);

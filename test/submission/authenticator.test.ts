@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { AppError } from '../../src/core/errors.js';
 import { Secret } from '../../src/core/secret.js';
 import type { Proof } from '../../src/protocol/sasl/server.js';
+import { AttemptLimiter } from '../../src/submission/attempt-limiter.js';
 import { Authenticator, type AuthenticatorOptions } from '../../src/submission/authenticator.js';
 import type { AuthVerdict, BearerCheck, PasswordCheck } from '../../src/submission/identity.js';
 import { VirtualClock } from '../support/virtual-clock.js';
@@ -24,7 +25,8 @@ class OneSecret implements PasswordCheck, BearerCheck {
 }
 
 function authenticator(options: Partial<AuthenticatorOptions> = {}): Authenticator {
-  return new Authenticator({ clock: new VirtualClock(), passwords: [], bearer: undefined, ...options });
+  const limiter = new AttemptLimiter(new VirtualClock());
+  return new Authenticator({ limiter, passwords: [], bearer: undefined, ...options });
 }
 
 function password(secret: string, user = 'a'): Proof {
@@ -54,7 +56,7 @@ describe('an authenticator', () => {
     first.otherwise = unavailable;
     const both = authenticator({ passwords: [second, first] });
     expect(await both.authenticate(password('right'), guesser)).toBe(accepted);
-    expect(await both.authenticate(password('wrong'), guesser)).toBe(unavailable);
+    expect(await both.authenticate(password('wrong'), guesser)).toMatchObject(unavailable);
   });
 
   it('gives each mechanism the challenge that its clients wait for', async () => {
@@ -88,6 +90,25 @@ describe('an authenticator', () => {
       kind: 'unavailable',
       cause: { code: 'auth-limited' },
     });
+  });
+
+  it('takes connections that are opened at once with one proof for one guess', async () => {
+    const check = new OneSecret();
+    const port = authenticator({ passwords: [check] });
+    const many = (secret: string) =>
+      Promise.all(Array.from({ length: 50 }, () => port.authenticate(password(secret), guesser)));
+    for (const verdict of await many('right')) expect(verdict).toBe(accepted);
+    check.asked = 0;
+    for (const verdict of await many('wrong')) expect(verdict).toEqual({ kind: 'refused' });
+    expect(check.asked).toBe(1);
+  });
+
+  it('takes what one check refused for a guess, though another one cannot tell', async () => {
+    const [file, provider] = [new OneSecret(), new OneSecret()];
+    provider.otherwise = unavailable;
+    const port = authenticator({ passwords: [file, provider] });
+    for (let index = 0; index < 50; index++) await port.authenticate(password(`wrong ${index}`), guesser);
+    expect(file.asked).toBe(10);
   });
 
   it('does not take what cannot be checked for a guess', async () => {
