@@ -59,7 +59,10 @@ const clientShape = {
     ),
   proxy: proxy
     .optional()
-    .describe('http or https URL of a proxy for the token endpoint; "" for none. SMTP never uses it.'),
+    .describe(
+      'http or https URL of a proxy for the token endpoint; "" for none. SMTP never uses it. With a password in it, it' +
+        ' may stand elsewhere, as client_secret.',
+    ),
   ca_bundle_file: text
     .optional()
     .describe(

@@ -7,8 +7,11 @@ import { readFile } from 'node:fs/promises';
 import { isAbsolute, join } from 'node:path';
 import { AppError, describeCause } from '../core/errors.js';
 
-/** Keys whose value is a secret, at the top level, in the entries of `providers` and `accounts`, and in `oauth2`. */
-export const secretKeys: ReadonlySet<string> = new Set(['client_secret', 'key_passphrase']);
+/**
+ * Keys whose value may stand elsewhere, at the top level, in the entries of `providers` and `accounts`, and in
+ * `oauth2`: secrets, and a URL that may hold a password.
+ */
+export const referableKeys: ReadonlySet<string> = new Set(['client_secret', 'key_passphrase', 'proxy']);
 const sections = ['providers', 'accounts'] as const;
 /** Where a secret may stand instead, by the word in front of it. */
 export const secretPlaces = ['file', 'env', 'credential'] as const;
@@ -76,12 +79,12 @@ async function resolveIn(
   const copy = { ...object };
   for (const [key, value] of Object.entries(object)) {
     if (holdsCredentials(value)) files.add(surroundings.source);
-    if (!secretKeys.has(key)) continue;
+    if (!referableKeys.has(key)) continue;
     if (isObject(value)) {
       copy[key] = await lookUp(value, `${prefix}${key}`, surroundings);
       // A credential's mode is the service manager's affair: Docker's are 0444.
       if (typeof value['file'] === 'string') files.add(value['file']);
-    } else if (value !== '') files.add(surroundings.source);
+    } else if (value !== '' && key !== 'proxy') files.add(surroundings.source);
   }
   return copy;
 }

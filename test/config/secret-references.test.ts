@@ -51,6 +51,18 @@ describe('a secret in the configuration', () => {
     expect(secretFiles).toEqual(expect.arrayContaining([source, secretFile]));
   });
 
+  it('may be the password of a proxy, whose URL stands elsewhere then', async () => {
+    await writeFile(secretFile, 'http://me:password@proxy.example:3128\n');
+    const { proxy, secretFiles } = await load({ proxy: { file: secretFile } });
+    expect(proxy).toBe('http://me:password@proxy.example:3128');
+    expect(secretFiles).toEqual([secretFile]);
+    expect((await load({ proxy: 'http://proxy.example' })).secretFiles).toEqual([]);
+    const { source, secretFiles: own } = await load({ proxy: 'http://me:password@proxy.example' });
+    expect(own).toEqual([source]);
+    await writeFile(secretFile, 'socks5://me:password@proxy.example');
+    await expect(load({ proxy: { file: secretFile } })).rejects.toThrow(/proxy: socks5 proxies are not/);
+  });
+
   it('may stand in the environment', async () => {
     const config = await load({ client_secret: { env: 'SECRET' } }, { SECRET: 'from the environment' });
     expect(config.clientSecret?.reveal()).toBe('from the environment');

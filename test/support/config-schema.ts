@@ -4,7 +4,7 @@
  */
 import { z } from 'zod';
 import { configSchema } from '../../src/config/schema.js';
-import { secretKeys, secretPlaces } from '../../src/config/secret-references.js';
+import { referableKeys, secretPlaces } from '../../src/config/secret-references.js';
 
 type Json = Readonly<Record<string, unknown>>;
 
@@ -29,7 +29,7 @@ function withReferences(schema: unknown): unknown {
   if (!isObject(schema)) return schema;
   return Object.fromEntries(
     Object.entries(schema).map(([key, value]) => {
-      if (!secretKeys.has(key) || !isObject(value)) return [key, withReferences(value)];
+      if (!referableKeys.has(key) || !isObject(value)) return [key, withReferences(value)];
       const { description, ...plain } = value;
       return [key, { description, anyOf: [plain, { $ref: '#/$defs/secretReference' }] }];
     }),
