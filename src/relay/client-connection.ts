@@ -4,6 +4,7 @@
  * is its user's business.
  */
 import type { Socket } from 'node:net';
+import { TLSSocket } from 'node:tls';
 import { makeReply, type Reply } from '../protocol/smtp/reply.js';
 import type { ClientTime } from './client-time.js';
 import type { Deadlines, Expiring } from './deadlines.js';
@@ -167,22 +168,25 @@ export class ClientConnection implements Expiring {
     this.#socket.resume();
   }
 
-  /** Ends the connection when every command so far has its reply. */
-  leave(): void {
+  /**
+   * Ends the connection when every command so far has its reply; `lingers: false` does not wait for the client to
+   * close its half.
+   */
+  leave({ lingers } = { lingers: true }): void {
     this.#leaving = true;
+    if (!lingers) this.#lingers = false;
     // What still comes is not heard, but the end of it is.
     this.resume();
     if (this.#replies.pending === 0) this.#close();
   }
 
-  /** The same with a 421 of our own; `lingers: false` does not wait for the client to close its half. */
+  /** The same with a 421 of our own. */
   goodbye(detail: string, text: string, { lingers } = { lingers: true }): void {
     if (this.#leaving) return;
     // Whoever is in the middle of a handshake could not read it.
     if (this.#handshaking) return this.destroy();
-    this.#lingers = lingers;
     this.reserve().answer(makeReply(421, detail, text));
-    this.leave();
+    this.leave({ lingers });
   }
 
   /** For who is no mail client. */
@@ -245,6 +249,9 @@ export class ClientConnection implements Expiring {
   #close(): void {
     if (this.#closing) return;
     this.#closing = true;
+    // Closing both halves at once saves a client that comes for each message a tenth of what it costs.
+    if (!this.#lingers && this.#socket.writableLength === 0 && !(this.#socket instanceof TLSSocket))
+      return this.destroy();
     this.#socket.end(() => {
       if (!this.#lingers) this.#socket.destroy();
     });

@@ -41,6 +41,7 @@ export async function startRelay(options: RelayOptions): Promise<Relay> {
   const offers = new Offers(options.directory, options.pool.extensions, limits.messageOctets);
   const gate = new ConnectionGate(limits);
   const authenticators = new Authenticators(options);
+  const nextId = sessionIds();
   const sessions = new Set<ClientSession>();
   const servers: Server[] = [];
   const certificates: ServerCertificate[] = [];
@@ -86,7 +87,7 @@ export async function startRelay(options: RelayOptions): Promise<Relay> {
         // Words in clear are no use to a client that waits for TLS.
         return settings.tls === 'implicit' ? socket.destroy() : turnAway(socket, refusal);
       }
-      const id = randomBytes(3).toString('hex');
+      const id = nextId();
       const session = new ClientSession(socket, id, context, () => {
         sessions.delete(session);
         gate.leave(peer);
@@ -136,6 +137,18 @@ export async function startRelay(options: RelayOptions): Promise<Relay> {
       });
       for (const session of sessions) session.destroy();
     },
+  };
+}
+
+/**
+ * Six hexadecimal digits that tie the lines of a log together, the same again only after 16 million; they begin anywhere,
+ * so that a restart does not repeat the last ids.
+ */
+function sessionIds(): () => string {
+  let next = randomBytes(3).readUIntBE(0, 3);
+  return () => {
+    next = (next + 1) % 0x100_0000;
+    return next.toString(16).padStart(6, '0');
   };
 }
 

@@ -180,8 +180,8 @@ export class ClientSession implements ConnectionUser, TransactionObserver {
         break;
     }
     place.answer(ownReply(command.verb, this.#context.hostname, this.#offeredLines));
-    // Whatever was pipelined behind it comes from a client that has left.
-    if (command.verb === 'QUIT') this.#connection.leave();
+    // What was pipelined behind it comes from a client that has left, and would make a hasty close lose the reply.
+    if (command.verb === 'QUIT') this.#connection.leave({ lingers: this.#protocol.pendingOctets > 0 });
   }
 
   /** To a client that may begin TLS or sign in, that too. */

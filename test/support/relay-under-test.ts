@@ -187,7 +187,7 @@ export class TestClient {
   /** Whether the relay has stopped reading: nothing that waits to be sent has moved for a moment. */
   async isBlocked(): Promise<boolean> {
     const before = this.#unsent;
-    await new Promise((resolve) => setTimeout(resolve, 100));
+    await new Promise((resolve) => setTimeout(resolve, 500));
     return before > 0 && this.#unsent === before;
   }
 
