@@ -1,15 +1,19 @@
 /**
- * The fuzzer: a great many inputs to the machines, random sessions with the relay over real sockets, and every false
- * end of data that is known. What is found comes with the input that shows it.
+ * The fuzzer: a great many inputs to the machines, random sessions with the relay over real sockets, sign-ins among
+ * them, and every false end of data that is known. What is found comes with the input that shows it.
  */
 import { Random } from '../random.js';
 import type { Progress, Report } from '../report.js';
+import { fuzzSignIns } from './auth-listener.js';
 import { tryFalseEnds } from './false-ends.js';
 import { fuzzListener } from './listener.js';
 import { fuzzMachines } from './machines.js';
 
 export interface FuzzOptions {
-  /** Inputs to the machines; there is one session for 250 of them, and all false ends for 100,000. */
+  /**
+   * Inputs to the machines; there is one session for 250 of them, one with sign-ins for 500, and all false ends for
+   * 100,000.
+   */
   readonly count: number;
   readonly seed: number;
   /** What is not done by then is left out, and the figures say so. */
@@ -18,6 +22,7 @@ export interface FuzzOptions {
 }
 
 const inputsForSession = 250;
+const inputsForSignIns = 500;
 const inputsForAllFalseEnds = 100_000;
 /** Most upstreams are honest, because only those show whether the relay is. */
 const lyingShare = 0.25;
@@ -44,9 +49,17 @@ export async function fuzz(options: FuzzOptions): Promise<Report> {
   const lying = await fuzzListener({ sessions: lies, honesty: 'lying', random: random.fork(), deadlineAt });
   progress(`${lying.sessions} sessions with a lying upstream, ${lying.faults.length} faults`);
 
+  const signIns = await fuzzSignIns({
+    sessions: Math.ceil(count / inputsForSignIns),
+    random: random.fork(),
+    deadlineAt,
+  });
+  progress(`${signIns.sessions} sessions with sign-ins, ${signIns.faults.length} faults`);
+
   const secondsBefore = secondsPassed();
   const machines = await fuzzMachines({ count, random: random.fork(), deadlineAt, progress });
-  const faults = [...falseEnds.faults, ...unruly.faults, ...lying.faults, ...machines.faults];
+  const all = [falseEnds, unruly, lying, signIns, machines];
+  const faults = all.flatMap((part) => part.faults);
   return {
     figures: [
       ['inputs to the machines', machines.inputs],
@@ -55,6 +68,8 @@ export async function fuzz(options: FuzzOptions): Promise<Report> {
       ['sessions with the relay', unruly.sessions + lying.sessions],
       ['messages in them', unruly.messages + lying.messages],
       ['acknowledged', unruly.acknowledged + lying.acknowledged],
+      ['sessions with sign-ins', signIns.sessions],
+      ['let in', signIns.letIn],
       ['messages with false ends', falseEnds.messages],
       ['faults', faults.length],
       ['seconds', secondsPassed()],

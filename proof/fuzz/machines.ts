@@ -1,24 +1,27 @@
-/** A great many inputs to the machines of src/protocol/smtp, which need neither sockets nor time. */
+/** A great many inputs to the machines of src/protocol, which need neither sockets nor time. */
 import { setImmediate } from 'node:timers/promises';
 import { Random } from '../random.js';
 import type { Progress } from '../report.js';
+import { checkAuth } from './auth.js';
 import { checkLogin, checkReplies } from './client.js';
 import { bodies, clientDialogues, serverDialogues } from './corpus.js';
 import { mutate, shrink } from './mutate.js';
 import { checkScanner } from './scanner.js';
 import { checkServer } from './server.js';
+import { randomSignIns } from './sign-ins.js';
 
 type Check = (input: string, random: Random) => string | undefined;
 
 const targets: readonly {
   readonly name: string;
   readonly check: Check;
-  readonly corpus: readonly string[];
+  readonly input: (random: Random) => string;
 }[] = [
-  { name: 'the server machine', check: checkServer, corpus: clientDialogues },
-  { name: 'the body scanner', check: checkScanner, corpus: bodies },
-  { name: 'the reply reader', check: checkReplies, corpus: serverDialogues },
-  { name: 'the client conversations', check: checkLogin, corpus: serverDialogues },
+  { name: 'the server machine', check: checkServer, input: (random) => mutate(clientDialogues, random) },
+  { name: 'the reading of AUTH', check: checkAuth, input: randomSignIns },
+  { name: 'the body scanner', check: checkScanner, input: (random) => mutate(bodies, random) },
+  { name: 'the reply reader', check: checkReplies, input: (random) => mutate(serverDialogues, random) },
+  { name: 'the client conversations', check: checkLogin, input: (random) => mutate(serverDialogues, random) },
 ];
 
 /** Enough to see what is wrong. */
@@ -52,8 +55,8 @@ export async function fuzzMachines(options: MachinesOptions): Promise<MachinesRe
       await setImmediate();
     }
     if (inputs % progressEvery === 0 && inputs > 0) progress(`${inputs} inputs, ${faults.length} faults`);
-    const { name, check, corpus } = targets[inputs % targets.length]!;
-    const input = mutate(corpus, random);
+    const { name, check, input: make } = targets[inputs % targets.length]!;
+    const input = make(random);
     octets += input.length;
     const seed = random.below(2 ** 32);
     const fault = check(input, new Random(seed));

@@ -3,17 +3,16 @@
  * in, a reply that says neither no (535) nor later (454), a trace of a guess in the log, and an owner who is not let in
  * at once afterwards: the one who was there before from the guessers' own address, and one who was not from another.
  */
-import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { Secret } from '../../src/core/secret.js';
 import { derive, type HashCost, newSettings } from '../../src/submission/password-hash.js';
 import { formatPasswords } from '../../src/submission/passwords-file.js';
 import { freePort, startProgram, temporaryDirectory } from '../../test/support/process.js';
+import { startProvider } from '../provider.js';
 import { Random } from '../random.js';
 import type { Progress, Report } from '../report.js';
+import { tracesOf } from '../traces.js';
 import { GuessSession, type Guess, mechanisms } from './session.js';
 
 export interface GuessOptions {
@@ -47,7 +46,7 @@ export async function guess({ guesses, program, progress, seconds, seed }: Guess
   const faults: string[] = [];
   const answers = new Map<string, number>();
   const directory = await temporaryDirectory();
-  const provider = await startProvider();
+  const provider = await startProvider(rightToken, owner);
   const port = await freePort();
   const serve = startProgram(
     process.execPath,
@@ -92,7 +91,7 @@ export async function guess({ guesses, program, progress, seconds, seed }: Guess
     await Promise.all(Array.from({ length: atOnce }, guesser));
     for (const who of [password(owner), token]) await letIn(who, guessersAddress);
     await letIn(password(stranger), anotherAddress);
-    for (const trace of [marker, ...base64Traces(marker), rightPassword, rightToken])
+    for (const trace of [...tracesOf(marker), rightPassword, rightToken])
       if (serve.output().includes(trace)) faults.push(`the log holds ${trace}`);
   } finally {
     await serve.stop();
@@ -132,26 +131,6 @@ async function configure(directory: string, port: number, introspectionUrl: stri
   return configFile;
 }
 
-/** Knows the owner's token and no other. */
-async function startProvider(): Promise<{ readonly url: string; close(): Promise<void> }> {
-  const server = createServer((request, response) => {
-    const isRight = request.headers.authorization === `Bearer ${rightToken}`;
-    response.setHeader('content-type', 'application/json');
-    response.end(JSON.stringify(isRight ? { active: true, email: owner } : { active: false }));
-  });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  return {
-    url: `http://127.0.0.1:${port}/introspect`,
-    close: async () => {
-      server.closeAllConnections();
-      server.close();
-      await once(server, 'close');
-    },
-  };
-}
-
 /** For a name that there is, or not; often something that begins like the right one. */
 function randomGuess(random: Random): Guess {
   const mechanism = mechanisms[random.below(mechanisms.length)]!;
@@ -159,14 +138,4 @@ function randomGuess(random: Random): Guess {
   const right = mechanism === 'PLAIN' || mechanism === 'LOGIN' ? rightPassword : rightToken;
   const beginning = random.chance(0.5) ? right.slice(0, random.below(right.length)) : '';
   return { mechanism, user, secret: `${beginning}${marker}${random.below(2 ** 31).toString(36)}` };
-}
-
-/** What is in the middle of `text` in base64, wherever it begins in what is encoded. */
-function base64Traces(text: string): string[] {
-  return ['', 'x', 'xx'].map((before) => {
-    const encoded = Buffer.from(before + text)
-      .toString('base64')
-      .replaceAll('=', '');
-    return encoded.slice(before === '' ? 0 : before.length + 1, -1);
-  });
 }

@@ -1,10 +1,14 @@
 /** `npm run proof:fuzz` in short, and whether it would find anything. */
 import { describe, expect, it } from 'vitest';
+import { Secret } from '../../src/core/secret.js';
+import type { Proof, ServerStep } from '../../src/protocol/sasl/server.js';
 import { BodyScanner } from '../../src/protocol/smtp/body.js';
+import { checkAuth, signInsOf } from '../../proof/fuzz/auth.js';
 import { fuzz } from '../../proof/fuzz/fuzz.js';
 import { hasFalseEnd } from '../../proof/fuzz/lenient.js';
 import { cut, shrink } from '../../proof/fuzz/mutate.js';
 import { checkScanner } from '../../proof/fuzz/scanner.js';
+import { mechanisms, password, properSignIn, user } from '../../proof/fuzz/sign-ins.js';
 import { Random } from '../../proof/random.js';
 
 describe('the fuzzer', () => {
@@ -19,6 +23,8 @@ describe('the fuzzer', () => {
     expect(Object.fromEntries(figures)).toMatchObject({
       'inputs to the machines': 15_000,
       'sessions with the relay': 60,
+      'sessions with sign-ins': 30,
+      'let in': expect.toSatisfy((count: number) => count > 0 && count < 30),
     });
   }, 90_000);
 
@@ -59,6 +65,23 @@ describe('the fuzzer', () => {
         wrong((chunk) => chunk.replace('\r\n.', '\r\n')),
       ),
     ).toBeDefined();
+  });
+
+  it('would find AUTH that lets in whoever has not said the right thing, and takes names that are none', () => {
+    const whole = mechanisms.flatMap((name) => [properSignIn(name, true), properSignIn(name, false)]);
+    for (const signIn of whole) {
+      expect(signInsOf(['EHLO c\r\n', signIn])).toContain('let in');
+      expect(checkAuth(`EHLO c\r\n${signIn}`, new Random(1))).toBeUndefined();
+    }
+    const found = (line: string, proof: Proof) =>
+      checkAuth(`EHLO c\r\n${line}\r\n`, new Random(1), () => {
+        const taken: ServerStep = { kind: 'check', proof };
+        return { begin: () => taken, respond: () => taken, refused: () => taken };
+      });
+    const right = { kind: 'password', user, password: new Secret(password) } as const;
+    for (const line of ['AUTH PLAIN AGEAYg==', 'AUTH LOGIN', 'AUTH XOAUTH2 ='])
+      expect(found(line, right)).toMatch(/^let in/);
+    expect(found('AUTH PLAIN AGEAYg==', { ...right, user: 'a\r\nb' })).toMatch(/^a name/);
   });
 
   it('knows what lenient servers take for an end', () => {
