@@ -9,6 +9,9 @@ import { text } from 'node:stream/consumers';
 /** @typedef {import('koa').Context} Context */
 /** @typedef {import('./openid-provider.js').OpenIdAccount} OpenIdAccount */
 
+/** The resource server that tokens are for, where there is one. */
+export const mailResource = 'urn:mail';
+
 /** @param {string} uid */
 export const interactionPath = (uid) => `/interaction/${uid}`;
 
@@ -57,6 +60,7 @@ export function interactionPages(provider, accounts) {
           clientId: /** @type {string} */ (params['client_id']),
         });
       grant.addOIDCScope(scope);
+      grant.addResourceScope(mailResource, scope);
       ctx.respond = false;
       await provider.interactionFinished(ctx.req, ctx.res, { consent: { grantId: await grant.save() } });
     }

@@ -7,7 +7,7 @@
 import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
-import { devicePages, interactionPages, interactionPath } from './openid-pages.js';
+import { devicePages, interactionPages, interactionPath, mailResource } from './openid-pages.js';
 import { logRequests, stripEmptyCredentials } from './openid-requests.js';
 import { createStore } from './openid-store.js';
 
@@ -31,6 +31,8 @@ export { approveDevice, signIn } from './openid-browser.js';
  * @property {string[]} [redirectUris] Registered beside the loopback ones.
  * @property {boolean} [userinfo] Who signed in stands behind the userinfo endpoint, as OpenID Connect has it, and not
  * in the id_token; default false.
+ * @property {'opaque' | 'jwt'} [mailTokens] Access tokens are for the resource server `mail` (RFC 8707), with no scope but
+ * `smtp`: opaque ones, or JWTs (RFC 9068). By default they are for userinfo and introspection.
  * @property {boolean} [refreshTokens] Whether sign-in gives a refresh token at all; default true.
  */
 
@@ -125,6 +127,17 @@ export async function startOpenIdProvider(options = {}) {
       },
       userinfo: { enabled: options.userinfo ?? false },
       rpInitiatedLogout: { enabled: false },
+      resourceIndicators: {
+        enabled: options.mailTokens !== undefined,
+        defaultResource: () => mailResource,
+        useGrantedResource: () => true,
+        getResourceServerInfo: () => ({
+          scope: 'smtp',
+          audience: 'mail',
+          accessTokenFormat: options.mailTokens ?? 'opaque',
+          jwt: { sign: { alg: 'ES256' } },
+        }),
+      },
     },
     interactions: { url: (_ctx, interaction) => interactionPath(interaction.uid) },
     findAccount: (_ctx, sub) => {

@@ -38,7 +38,7 @@ export function createOnlineCheck(settings: OAuth2Settings, requests: ProviderRe
     if (error === 'invalid_token' || (tokenAlone && [400, 401, 403].includes(status)))
       return refused(`${option} does not take the token (HTTP ${status})`);
     if (status < 200 || status >= 300 || fields === undefined || error !== undefined)
-      throw notAnswered(option, request.url, status);
+      throw notAnswered(option, request.url, status, error);
     return known(fields);
   }
 

@@ -38,8 +38,9 @@ export function createPasswordGrant(
     const { status, fields: answer } = await requests.ask('grant_url', { ...passwordGrant, form });
     const token = answer?.['access_token'];
     if (status === 200 && typeof token === 'string') return new Secret(token);
-    if (answer && readError(answer).error === 'invalid_grant') return undefined;
-    throw notAnswered('grant_url', passwordGrant.url, status);
+    const error = answer && readError(answer).error;
+    if (error === 'invalid_grant') return undefined;
+    throw notAnswered('grant_url', passwordGrant.url, status, error);
   }
 
   return {

@@ -81,13 +81,17 @@ export function createProviderRequests(settings: OAuth2Settings, clock: Clock): 
   };
 }
 
-/** For an answer that says nothing of what was asked. */
-export function notAnswered(option: string, url: URL, status: number): AppError {
+/** For an answer that says nothing of what was asked. @param error the code of an OAuth error in it */
+export function notAnswered(option: string, url: URL, status: number, error = ''): AppError {
   const what = status >= 200 && status < 300 ? 'nothing that is understood' : `HTTP ${status}`;
-  return unavailable(option, `${url.host} answers ${what}`, adviceFor(status));
+  const code = /^[\w-]{1,40}$/.test(error) ? ` (${error})` : '';
+  return unavailable(option, `${url.host} answers ${what}${code}`, adviceFor(status, error));
 }
 
-function adviceFor(status: number): string {
+function adviceFor(status: number, error: string): string {
+  // RFC 7009, 2.2.1; oidc-provider says it of its JWTs.
+  if (error === 'unsupported_token_type')
+    return 'it does not look at such tokens: verify JWTs here, with jwks_url and issuers';
   if (status >= 300 && status < 400) return 'name the URL that it redirects to: redirects are not followed';
   if (status === 401 || status === 403)
     return 'check id and secret, in the URL or in client_id and client_secret';

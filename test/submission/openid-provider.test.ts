@@ -1,9 +1,6 @@
 /** Tokens of a real OpenID provider: opaque ones by introspection and userinfo, JWTs by its JWKS. */
-import { once } from 'node:events';
-import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { Provider } from 'oidc-provider';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { decodeJwt, decodeProtectedHeader } from 'jose';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { type OpenIdProvider, signIn, startOpenIdProvider } from '../../examples/demo/openid-provider.js';
 import { createLoopbackLogin } from '../../src/oauth/login-loopback.js';
 import { oauthClient } from '../support/token-endpoint.js';
@@ -77,59 +74,71 @@ describe('an opaque token', () => {
   });
 });
 
-describe('a JWT', () => {
-  let server: Server;
-  let issuer: string;
-  beforeAll(async () => {
-    server = createServer().listen(0, '127.0.0.1');
-    await once(server, 'listening');
-    issuer = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-    const provider = new Provider(issuer, {
-      scopes: ['smtp'],
-      clients: [
-        {
-          client_id: 'device',
-          client_secret: 'secret',
-          redirect_uris: [],
-          response_types: [],
-          grant_types: ['client_credentials'],
-          scope: 'smtp',
-        },
-      ],
-      features: {
-        clientCredentials: { enabled: true },
-        devInteractions: { enabled: false },
-        resourceIndicators: {
-          enabled: true,
-          getResourceServerInfo: () => ({ scope: 'smtp', audience: 'mail', accessTokenFormat: 'jwt' }),
-        },
-      },
-      extraTokenClaims: () => ({ email: bob.email }),
-    });
-    const handle = provider.callback();
-    server.on('request', (request, response) => void handle(request, response));
-  });
-  afterAll(async () => {
-    server.close();
-    server.closeAllConnections();
-    await once(server, 'close');
+describe('a token for the mail server alone', () => {
+  /** JWTs here, other tokens by introspection, as a port has it that takes both. */
+  const settings = ({ introspectionEndpoint, issuer, mailServer }: OpenIdProvider) => ({
+    introspection_mode: 'local',
+    introspection_url: introspectionEndpoint.replace(
+      '://',
+      `://${mailServer.clientId}:${mailServer.clientSecret}@`,
+    ),
+    jwks_url: `${issuer}/jwks`,
+    issuers: issuer,
+    client_id: 'mail',
+    scope: 'smtp',
   });
 
-  it('is taken by the keys that the provider publishes', async () => {
-    const response = await fetch(`${issuer}/token`, {
-      method: 'POST',
-      headers: { authorization: `Basic ${btoa('device:secret')}` },
-      body: new URLSearchParams({ grant_type: 'client_credentials', scope: 'smtp', resource: 'urn:mail' }),
-    });
-    const { access_token: token = '' } = (await response.json()) as Record<string, string>;
-    expect(token.split('.')).toHaveLength(3);
-    const oauth2 = { introspection_mode: 'local', jwks_url: `${issuer}/jwks`, issuers: issuer };
-    const checks = checksUnderTest({ ...oauth2, client_id: 'mail', scope: 'smtp' });
+  async function scene(mailTokens: 'opaque' | 'jwt') {
+    const provider = await startOpenIdProvider({ accounts: [bob], mailTokens });
+    closers.push(provider.close);
+    const token = await signedIn(provider);
+    provider.requests.length = 0;
+    return { provider, token, oauth2: settings(provider) };
+  }
+  const closers: (() => Promise<void>)[] = [];
+  afterEach(async () => {
+    for (const close of closers.splice(0)) await close();
+  });
+  const asked = ({ requests }: OpenIdProvider) => requests.map(({ endpoint }) => endpoint);
+
+  it('that is a JWT (RFC 9068) is taken by the keys that the provider publishes, and shown to nobody', async () => {
+    const { oauth2, provider, token } = await scene('jwt');
+    const { alg, typ } = decodeProtectedHeader(token);
+    expect([typ, alg]).toEqual(['at+jwt', 'ES256']);
+    expect(decodeJwt(token)).toMatchObject({ aud: 'mail', sub: bob.sub, scope: 'smtp', email: bob.email });
+    const checks = checksUnderTest(oauth2);
     expect(await checks.token(token, bob.email)).toBe(bob.email);
     expect(await checks.token(token, 'alice@example.test')).toContain('invalid_token');
     const changed = token.replace(/\.(.)/, (_, first) => `.${first === 'a' ? 'b' : 'a'}`);
     expect(await checks.token(changed, bob.email)).toContain('invalid_token');
-    for (const strict of [{ client_id: 'chat' }, { client_id: 'mail', issuers: 'https://idp.example' }])
-      expect(await checksUnderTest({ ...oauth2, ...strict }).token(token, bob.email)).toBe(invalid);
+    expect(await checksUnderTest({ ...oauth2, username_attribute: 'sub' }).token(token, bob.sub)).toBe(
+      bob.sub,
+    );
+    for (const strict of [{ client_id: 'chat' }, { issuers: 'https://idp.example' }])
+      expect(await checksUnderTest({ ...oauth2, ...strict }).token(token, bob.email)).toContain(
+        'invalid_token',
+      );
+    const wider = checksUnderTest({ ...oauth2, scope: 'admin' });
+    expect(await wider.token(token, bob.email)).toContain('insufficient_scope');
+    expect(asked(provider)).not.toContain('introspection');
+  });
+
+  it('that is opaque is taken by introspection at the same port', async () => {
+    const { oauth2, provider, token } = await scene('opaque');
+    expect(token).not.toContain('.');
+    const checks = checksUnderTest(oauth2);
+    expect(await checks.token(token, bob.email)).toBe(bob.email);
+    expect(await checks.token(made, bob.email)).toContain('invalid_token');
+    expect(asked(provider)).toEqual(['introspection', 'introspection']);
+  });
+
+  it('that is a JWT is put off where it can only be introspected, which this provider does not do', async () => {
+    const { oauth2, provider, token } = await scene('jwt');
+    const { introspection_url, scope } = oauth2;
+    const checks = checksUnderTest({ introspection_mode: 'post', introspection_url, scope });
+    expect(await checks.token(token, bob.email)).toMatch(
+      /^unavailable: 454 introspection_url: .* answers HTTP 400 \(unsupported_token_type\)$/,
+    );
+    expect(asked(provider)).toEqual(['introspection']);
   });
 });
