@@ -9,8 +9,10 @@ import {
   customFetch,
   decodeJwt,
   errors,
+  type JWTPayload,
   jwtVerify,
   type JWTVerifyGetKey,
+  type JWTVerifyOptions,
 } from 'jose';
 import type { OAuth2Settings } from '../config/oauth2.js';
 import type { Clock } from '../core/clock.js';
@@ -45,7 +47,7 @@ export function createJwtCheck(
   return async (token) => {
     const now = clock.now();
     try {
-      const { payload } = await jwtVerify(token.reveal(), keyOf, {
+      const payload = await verify(token.reveal(), keyOf, {
         algorithms,
         issuer: [...settings.issuers],
         ...(settings.clientId !== undefined && { audience: settings.clientId }),
@@ -69,6 +71,23 @@ export function createJwtCheck(
   };
 }
 
+/** A token that does not name its key (`kid` may be left out, RFC 7515, 4.1.4) may be of each that would fit. */
+async function verify(token: string, keyOf: JWTVerifyGetKey, options: JWTVerifyOptions): Promise<JWTPayload> {
+  try {
+    return (await jwtVerify(token, keyOf, options)).payload;
+  } catch (error) {
+    if (!(error instanceof errors.JWKSMultipleMatchingKeys)) throw error;
+    for await (const key of error) {
+      try {
+        return (await jwtVerify(token, key, options)).payload;
+      } catch (fault) {
+        if (!(fault instanceof errors.JWSSignatureVerificationFailed)) throw fault;
+      }
+    }
+    throw new errors.JWSSignatureVerificationFailed();
+  }
+}
+
 /** Other errors of jose are of keys, and not the fault of who brings a token. */
 function isOfToken(error: unknown): error is errors.JOSEError {
   return (
@@ -79,8 +98,7 @@ function isOfToken(error: unknown): error is errors.JOSEError {
     error instanceof errors.JWSSignatureVerificationFailed ||
     error instanceof errors.JOSEAlgNotAllowed ||
     error instanceof errors.JOSENotSupported ||
-    error instanceof errors.JWKSNoMatchingKey ||
-    error instanceof errors.JWKSMultipleMatchingKeys
+    error instanceof errors.JWKSNoMatchingKey
   );
 }
 

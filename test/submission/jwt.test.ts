@@ -203,6 +203,17 @@ describe('jwks_url', () => {
     expect(await checks.token(await sign(claims, undefined, { kid: 'one' }), user)).toBe(user);
   });
 
+  it('gives several keys, each of which a token may be of that names none', async () => {
+    const [other, stranger] = [1, 2].map(() => generateKeyPairSync('ec', { namedCurve: 'P-256' }));
+    server.script({ body: { keys: [published('one'), published('two', other!.publicKey)] } });
+    const checks = remote();
+    for (const key of [p256.privateKey, other!.privateKey])
+      expect(await checks.token(await sign(claims, key), user)).toBe(user);
+    expect(await checks.token(await sign(claims, stranger!.privateKey), user)).toBe(invalid);
+    expect(await checks.token(await sign({ ...claims, aud: 'x' }, other!.privateKey), user)).toBe(invalid);
+    expect(await checks.token(await sign(claims, other!.privateKey, { kid: 'one' }), user)).toBe(invalid);
+  });
+
   it('gives no shared secret', async () => {
     const secret = randomBytes(32);
     server.script({
