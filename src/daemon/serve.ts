@@ -17,9 +17,11 @@ import { ehloName } from '../relay/login.js';
 import { UpstreamPool } from '../relay/pool.js';
 import { findExposures, secretFiles } from '../tokens/exposure.js';
 import { EventCommand } from './event-command.js';
+import type { Standing } from './standing.js';
 
 export interface Daemon {
   readonly addresses: readonly ListenAddress[];
+  accounts(): Standing['accounts'];
   /** Stops accepting, finishes messages in flight, stores what is still to be stored. */
   close(): Promise<void>;
 }
@@ -77,6 +79,7 @@ export async function startDaemon(config: Config, logger: Logger): Promise<Daemo
     for (const { host, port } of relay.addresses) logger.info({ host, port }, 'listening');
     return {
       addresses: relay.addresses,
+      accounts: () => roster.accounts(),
       close: async () => {
         await relay.close();
         pool.close();

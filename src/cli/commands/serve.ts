@@ -5,6 +5,8 @@ import { exitStatus } from '../../core/errors.js';
 import type { LogLevel } from '../../core/logger.js';
 import { createLog, type LogFormat } from '../../daemon/log.js';
 import { startDaemon } from '../../daemon/serve.js';
+import { describeStanding } from '../../daemon/standing.js';
+import { findServiceManager } from '../../daemon/systemd.js';
 
 export interface ServeOptions {
   readonly configFile?: string | undefined;
@@ -20,17 +22,22 @@ export async function runServe(options: ServeOptions): Promise<number> {
   const config =
     options.logLevel === undefined ? loaded.config : { ...loaded.config, logLevel: options.logLevel };
   const log = await createLog(config.logLevel, options.logFormat ?? 'auto');
+  const manager = findServiceManager({ env: process.env, clock: systemClock, logger: log });
   try {
     for (const warning of loaded.warnings) log.warn({ config: config.source }, warning);
     const stop = stopSignal();
     const daemon = await startDaemon(config, log);
     log.info({ config: config.source ?? 'none' }, 'ready');
+    manager?.standing(() => describeStanding({ addresses: daemon.addresses, accounts: daemon.accounts() }));
+    manager?.ready();
     const signal = await awake(stop);
     log.info({ signal }, 'stopping: finishing the messages in flight');
+    manager?.stopping();
     await daemon.close();
     log.info({}, 'stopped');
     return exitStatus.ok;
   } finally {
+    await manager?.close();
     log.flush();
   }
 }

@@ -1,0 +1,27 @@
+/** How the service stands, in one sentence that names no mailbox: every user of the machine may read it. */
+import type { AnyAccount } from '../accounts/account.js';
+import { problemOf } from '../accounts/account.js';
+import type { ListenAddress } from '../config/config.js';
+import type { RefresherStatus } from '../refresh/refresher.js';
+
+export interface Standing {
+  readonly addresses: readonly ListenAddress[];
+  readonly accounts: readonly {
+    readonly account: AnyAccount;
+    readonly refresh: RefresherStatus | undefined;
+  }[];
+}
+
+/** `Relays mail at 127.0.0.1:2525; 3 accounts, 1 in trouble (see mailbearer status)` */
+export function describeStanding({ accounts, addresses }: Standing): string {
+  const places = addresses.map(({ host, port }) =>
+    host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`,
+  );
+  const work = places.length === 0 ? 'Keeps tokens fresh' : `Relays mail at ${places.join(', ')}`;
+  // One that only lacks a server to send through is well: its token is kept fresh.
+  const inTrouble = accounts.filter(({ account, refresh }) =>
+    refresh === undefined ? problemOf(account) !== undefined : refresh.problem !== undefined,
+  ).length;
+  const count = `${accounts.length} ${accounts.length === 1 ? 'account' : 'accounts'}`;
+  return `${work}; ${count}${inTrouble === 0 ? '' : `, ${inTrouble} in trouble (see mailbearer status)`}`;
+}
