@@ -23,6 +23,7 @@ export async function trySignIn(
 ): Promise<number> {
   const { smtp, user } = account.submission;
   const where = `${smtp.host}:${smtp.port}`;
+  const signedIn = account.grant.kind === 'refresh-token';
   try {
     await probeSubmission({ account, token, clientName: ehloName(hostname()), clock, signal });
     ui.say(`${where} takes the token for ${user}.`);
@@ -32,7 +33,7 @@ export async function trySignIn(
     const { hint, message } = toAppError(error);
     if (error instanceof AuthRefused) {
       ui.fail(
-        `the sign-in is complete, but the token is not taken: ${message}`,
+        `${signedIn ? 'the sign-in is complete' : 'there is a token'}, but ${where} does not take it: ${message}`,
         adviceForRefusal(message, account) ?? hint,
       );
       return exitStatus.failed;

@@ -238,7 +238,9 @@ describe('after the sign-in', () => {
         : undefined;
     const { status, stderr } = await signedIn();
     expect(status).toBe(exitStatus.failed);
-    expect(stderr).toMatch(/the token is not taken: .*disabled for the Tenant.*\nhint: SMTP AUTH is off/);
+    expect(stderr).toMatch(
+      /^mailbearer: the sign-in is complete, but 127\.0\.0\.1:\d+ does not take it: .*disabled for the Tenant.*\nhint: SMTP AUTH is off/m,
+    );
     expect(await place.readToken()).toHaveProperty('refresh_token');
   });
 
