@@ -15,17 +15,18 @@ export interface QuickAccount {
   readonly entry: Json;
   /** The token file. */
   readonly file: Json;
-  /** By which it was asked for, and which it signs in with. */
-  readonly address: string;
+  /** Its key in `accounts`, or its address. */
+  readonly name: string;
   readonly token: string;
 }
 
 /** May throw where something is not what it should be. */
-export function quickResponse(name: MechanismName, account: QuickAccount): string | undefined {
-  const { entry, address: user, token } = account;
-  if (entry['user'] !== undefined && entry['user'] !== user) return undefined;
+export function quickResponse(mechanism: MechanismName, account: QuickAccount): string | undefined {
+  const { entry, file, name: own, token } = account;
+  const user = file['user'] || entry['user'] || own;
+  if (typeof user !== 'string' || !user.includes('@')) return undefined;
   const server = serverOf(account);
-  return server && mechanisms[name].response({ user, token: new Secret(token), ...server });
+  return server && mechanisms[mechanism].response({ user, token: new Secret(token), ...server });
 }
 
 function serverOf({ config, entry, file }: QuickAccount): { host: string; port: number } | undefined {

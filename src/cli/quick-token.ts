@@ -51,25 +51,26 @@ export async function quickToken(
     if (isPath) return undefined;
     const entry = objectOr(objectOr(config['accounts'], {})[word], {});
     const { quickResponse } = await import('./quick-sasl.js');
-    return quickResponse(sasl, { config, entry, file, address: word, token });
+    return quickResponse(sasl, { config, entry, file, name: word, token });
   } catch {
     return undefined;
   }
 }
 
-/** An address without an entry of its own in `accounts`, or with one, is the file of that name. */
+/** A key of `accounts` names its file, or is the name of one; so is an address where there are no such keys. */
 function fileOf(word: string, config: Json, surroundings: QuickSurroundings): Json | undefined {
-  if (!word.includes('@') || !isTokenFileName(word)) return undefined;
+  if (!isTokenFileName(word)) return undefined;
   const { [word]: entry, ...others } = objectOr(config['accounts'], {});
+  const isKey = entry !== undefined;
   const otherNames = Object.keys(others);
-  if (entry === undefined && otherNames.length > 0) return undefined;
+  if (!isKey && (otherNames.length > 0 || !word.includes('@'))) return undefined;
   const path = objectOr(entry, {})['token_file'] ?? pathInDirectory(word, config, surroundings);
   if (typeof path !== 'string' || !isAbsolute(path)) return undefined;
   if (otherNames.some((name) => leadsTo(path, objectOr(others[name], {})['token_file']))) return undefined;
   // Behind a link it may be another account's file.
   const file = readJson(path, constants.O_NOFOLLOW);
-  // Another login name is another account's name.
-  return [undefined, word].includes(file?.['user'] as string | undefined) ? file : undefined;
+  // Without a key, another login name is another account's name.
+  return isKey || [undefined, word].includes(file?.['user'] as string | undefined) ? file : undefined;
 }
 
 /** Only the first directory that there is: what the others hold may be the same files by other names. */

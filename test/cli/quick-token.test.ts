@@ -71,8 +71,21 @@ describe('the quick answer', () => {
     ],
     [
       'by its name',
-      { config: { corp: { token_file: './other' } }, files: { other: {} }, ask: 'corp', quick: false },
+      { config: { corp: { token_file: './other' } }, files: { other: {} }, ask: 'corp', quick: true },
     ],
+    [
+      'by its name, with a login name in its file',
+      { config: { corp: {} }, files: { corp: { user } }, ask: 'corp', quick: true },
+    ],
+    [
+      'by its name, which another has for its login name',
+      { config: { corp: {} }, files: { another: { user: 'corp' }, corp: {} }, ask: 'corp', quick: true },
+    ],
+    [
+      'by its name, whose file is called otherwise',
+      { config: { corp: { user } }, files: { [user]: {} }, ask: 'corp', quick: false },
+    ],
+    ['by the name of its file alone', { files: { corp: {} }, ask: 'corp', quick: false }],
   ])('is what the command says, or none: an account %s', async (_, scene) => {
     const inPlace = (path: string) => (path.startsWith('./') ? join(place.path, path) : path);
     const accounts = Object.entries(scene.config ?? {}).map(
@@ -123,7 +136,12 @@ describe('the quick answer', () => {
         quick: false,
       },
     ],
-    ['with another login name', { accounts: { [user]: { user: 'someone' } }, quick: false }],
+    ['with another login name', { accounts: { [user]: { user: 'b@corp.example' } }, quick: true }],
+    ['with a login name that is no address', { accounts: { [user]: { user: 'someone' } }, quick: false }],
+    [
+      'with one in its file, too',
+      { accounts: { [user]: { user: 'b@corp.example' } }, file: { user: 'c@corp.example' }, quick: true },
+    ],
     ['with its own login name', { accounts: { [user]: { user } }, quick: true }],
   ])('with --sasl is what the command says, or none: an account %s', async (_, scene) => {
     const { accounts = {}, config = {}, file = {} } = scene;
