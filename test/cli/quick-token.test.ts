@@ -227,10 +227,29 @@ describe('the quick answer', () => {
     expect([await quick(user), await quick(file)]).toEqual([undefined, undefined]);
   });
 
+  test('is given where there are comments and trailing commas, and where something only looks like them', async () => {
+    const configuration = `\uFEFF{
+      // Do not "quote" me, }
+      "client_id": "https://id", /* nor
+      me */ "token_endpoint": "https://login.example/a//b/*c*/", "client_secret": "\\",//",
+      "token_dir": [${JSON.stringify(place.path)}, "/a,]/,}",],
+    }`;
+    await writeFile(place.configFile, configuration, { mode: 0o600 });
+    await place.write(user, {});
+    expect(await quick(user)).toBe(await slow(user));
+    await writeFile(place.configFile, configuration.replace('//b/*c*/",', '//b/*c*/'), { mode: 0o600 });
+    expect(await quick(user)).toBeUndefined();
+  });
+
   test('is none where the configuration is not there, or takes more to read', async () => {
     await place.write(user, {});
     const file = join(place.path, user);
-    for (const text of ['{ /* a comment */ }', '[]', '{ "accounts": [] }', '{ "token_dir": "tokens" }']) {
+    for (const text of [
+      '{ // a comment that is cut',
+      '[]',
+      '{ "accounts": [] }',
+      '{ "token_dir": "tokens" }',
+    ]) {
       await writeFile(place.configFile, text);
       expect(await quick(user)).toBeUndefined();
     }
