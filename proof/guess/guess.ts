@@ -33,7 +33,8 @@ const rightToken = 'right-token-of-the-owner';
 const marker = 'kh5Yw2';
 /** What one check costs is not what is proved here. */
 const cost: HashCost = { logN: 8, blockSize: 8, parallelization: 1 };
-const atOnce = 8;
+/** The relay lets each of them wait a second for its answer, once it has guessed too often. */
+const atOnce = 64;
 /** The relay ends a session with 20 errors. */
 const guessesPerSession = 19;
 const guessersAddress = '127.0.0.1';

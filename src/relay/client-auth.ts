@@ -27,6 +27,8 @@ export interface ClientAuthOptions {
 }
 
 const mostNameCharacters = 255;
+/** What is turned away unseen costs next to nothing; nothing at all it costs while it waits for that to be said. */
+const limitedReplyMs = 1000;
 
 /** RFC 4954, 4 and 6. */
 const replies = {
@@ -141,7 +143,10 @@ export class ClientAuth {
       case 'unavailable': {
         const { cause } = verdict;
         this.#warn('client could not be checked', { cause: cause.message, hint: cause.hint });
-        return this.#end(place, replyForUncheckable(cause));
+        const end = () => this.#end(place, replyForUncheckable(cause));
+        // Who would go on at once is no client but a flood.
+        if (cause.code === 'auth-limited') return void context.clock.setTimer(limitedReplyMs, end);
+        return end();
       }
     }
   }

@@ -14,6 +14,7 @@ import { temporaryDirectory } from '../support/process.js';
 import { greetedClient, type RelayUnderTest, testAccount, TestClient } from '../support/relay-under-test.js';
 import { type ScriptedUpstream } from '../support/scripted-upstream.js';
 import { startTokenEndpoint } from '../support/token-endpoint.js';
+import { VirtualClock } from '../support/virtual-clock.js';
 import { afterwards, relayWith, replies, submit, upstreamWith } from './scene.js';
 
 const alice = 'a@example.org';
@@ -225,6 +226,22 @@ describe('AUTH', () => {
       { peer: '127.0.0.2', user: alice },
       { peer: '127.0.0.3', user: alice },
     ]);
+  });
+
+  it('lets a client wait that guesses on, before it says so', async () => {
+    const clock = new VirtualClock();
+    const relay = await relayWith([], { listen: [listenerOf()] }, clock);
+    const client = await greetedClient(relay.port);
+    const wrong = (index: number) => `AUTH PLAIN ${plain('nobody', `wrong ${index}`)}`;
+    for (let index = 0; index < 10; index++) expect(await client.say(wrong(index))).toBe(refused);
+    let reply = 'none yet';
+    const answered = client.say(wrong(10)).then((line) => (reply = line));
+    await expect.poll(() => relay.log.map(({ message }) => message)).toContain('client could not be checked');
+    await clock.advance(999);
+    expect(await (await greetedClient(relay.port)).say('NOOP')).toBe('250 2.0.0 Ok');
+    expect(reply).toBe('none yet');
+    await clock.advance(1);
+    expect(await answered).toMatch(/^454 4\.7\.0 too many failed sign-ins/);
   });
 
   it('allows no more guesses for coming to several ports', async () => {
