@@ -10,11 +10,19 @@ import { connect, type OnReadOpts, Socket, type TcpNetConnectOpts } from 'node:n
 
 const sharedBuffer = Buffer.allocUnsafeSlow(65_536);
 
+/** Its first octets, so many as commands and replies have, made once for each number: a view costs as much as a line. */
+const views: (Buffer | undefined)[] = new Array(2_048);
+
+function lent(octets: number): Buffer {
+  if (octets >= views.length) return sharedBuffer.subarray(0, octets);
+  return (views[octets] ??= sharedBuffer.subarray(0, octets));
+}
+
 /** As `connect` of node:net. */
 export function connectShared(options: TcpNetConnectOpts): Socket {
   const onread: OnReadOpts = {
     buffer: sharedBuffer,
-    callback: (octets) => socket.emit('data', sharedBuffer.subarray(0, octets)),
+    callback: (octets) => socket.emit('data', lent(octets)),
   };
   const socket: Socket = connect({ ...options, onread });
   return socket;
@@ -32,7 +40,7 @@ export function readShared(accepted: Socket, take: (lent: Buffer) => void): void
   const hidden = accepted as unknown as Hidden;
   if (hidden._handle?.useUserBuffer && bufferKey !== undefined && callbackKey !== undefined) {
     hidden[bufferKey] = sharedBuffer;
-    hidden[callbackKey] = (octets: number) => take(sharedBuffer.subarray(0, octets));
+    hidden[callbackKey] = (octets: number) => take(lent(octets));
     hidden._handle.useUserBuffer(sharedBuffer);
   } else {
     accepted.on('data', take);

@@ -57,7 +57,7 @@ export class BodyScanner {
     this.#held = empty;
     // Most chunks of most messages (base64, a line of text) hold no dot at all.
     if (data.indexOf(DOT) < 0) return this.#finish(data, data, data.length, data.length);
-    const found = candidates.map(() => unknown);
+    const found = [unknown, unknown, unknown];
     const out = new Outgoing(data);
     for (let at = data[0] === DOT ? 0 : dotAfterNewline(data, 1, found); at >= 0;) {
       // A dot-stuffed line, by far the most common case: nothing to decide.
@@ -74,7 +74,7 @@ export class BodyScanner {
       if (verdict === 'end') {
         const end = at + endOctets;
         const { pieces, octets } = this.#finish(data, out.upTo(end), end, at);
-        return { pieces, octets, rest: data.subarray(end) };
+        return { pieces, octets, rest: end === data.length ? empty : data.subarray(end) };
       }
       if (verdict === 'unsafe') this.#unsafe = true;
       if (verdict === 'double') out.doubleDot(at);

@@ -33,7 +33,7 @@ export function formatReply(reply: Reply): string {
 
 /** For logs: one line, as the peer said it. */
 export function replyText(reply: Reply): string {
-  return `${reply.code} ${reply.lines.join(' ')}`.trimEnd();
+  return (reply.wire ?? `${reply.code} ${reply.lines.join(' ')}`).trimEnd();
 }
 
 export function isPositive(reply: Reply): boolean {
