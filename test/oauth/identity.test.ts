@@ -18,8 +18,17 @@ describe('who signed in, by an id_token', () => {
 
   it('is every name that Microsoft gives, whichever tenant the issuer names', () => {
     const iss = 'https://login.microsoftonline.com/9188040d-6c67-4c5b-b112-36a304b66dad/v2.0';
-    const names = { preferred_username: 'me@corp.example', upn: 'me@corp.example', email: 'i@corp.example' };
-    expect(addresses({ iss, ...names })).toEqual(['i@corp.example', 'me@corp.example']);
+    const names = {
+      preferred_username: 'me@corp.example',
+      upn: 'ME@corp.onmicrosoft.com',
+      email: 'i@corp.example',
+    };
+    expect(addresses({ iss, ...names })).toEqual([
+      'i@corp.example',
+      'me@corp.example',
+      'me@corp.onmicrosoft.com',
+    ]);
+    expect(addresses({ iss, ...names, email: 'me@corp.example' })).toHaveLength(2);
   });
 
   it('is nobody where no name is an address, or the token is odd', () => {
