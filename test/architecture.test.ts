@@ -22,6 +22,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   refresh: ['core', 'providers', 'config', 'accounts', 'tokens', 'oauth'],
   submission: ['core', 'providers', 'config', 'accounts', 'protocol', 'oauth'],
   relay: ['core', 'providers', 'config', 'accounts', 'protocol', 'refresh', 'submission'],
+  status: ['core', 'providers', 'config', 'accounts', 'refresh', 'relay'],
   daemon: [
     'core',
     'providers',
@@ -33,6 +34,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
     'refresh',
     'submission',
     'relay',
+    'status',
   ],
   cli: [
     'core',
@@ -45,6 +47,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
     'refresh',
     'submission',
     'relay',
+    'status',
     'daemon',
   ],
 };
@@ -58,6 +61,7 @@ const doors: Readonly<Record<string, readonly string[]>> = {
   nodemailer: ['cli/submit-message.ts'],
   'openid-client': ['oauth/client.ts', 'oauth/discovery.ts'],
   'pino-pretty': ['daemon/log.ts'],
+  'prom-client': ['status/collected-histogram.ts', 'status/metrics.ts'],
   undici: ['oauth/http.ts'],
   zod: [
     'config/listener-auth-schema.ts',

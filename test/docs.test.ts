@@ -1,7 +1,7 @@
 /**
  * The documentation held against the program: links lead somewhere, commands and options exist, examples are
  * understood, and tables say what the code says. `npm run docs` writes the tables of docs/config.md,
- * docs/errors.md, docs/providers.md and docs/reliability.md, docs/config.schema.json, and man/.
+ * docs/errors.md, docs/metrics.md, docs/providers.md and docs/reliability.md, docs/config.schema.json, and man/.
  */
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
@@ -21,6 +21,7 @@ import { errorTables } from './support/errors-manual.js';
 import { commandPage, configurationPage } from './support/man-pages.js';
 import { withTables } from './support/manual-tables.js';
 import { anchorsOf, codeOf, fencesOf, linksOf, markedBlock, tableRows } from './support/markdown.js';
+import { metricsTables } from './support/metrics-manual.js';
 import { providerTables } from './support/providers-manual.js';
 import { runBinary } from './support/run-binary.js';
 
@@ -187,6 +188,11 @@ describe('the documentation', () => {
   it('has a manual of the providers that says what is known of them', async () => {
     const path = join(root, 'docs/providers.md');
     await expectPrinted(await withTables(read('docs/providers.md'), path, providerTables()), path);
+  });
+
+  it('has a manual of the metrics that says what the program counts', async () => {
+    const path = join(root, 'docs/metrics.md');
+    await expectPrinted(await withTables(read('docs/metrics.md'), path, metricsTables()), path);
   });
 
   it('has a manual of faults that says what their tests play', async () => {

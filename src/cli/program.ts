@@ -2,11 +2,11 @@
  * The commands, their arguments and options; the only file that knows commander. Each action imports its command
  * when it runs, so that `--version` and `--help` load neither the schema library nor the OAuth client.
  */
-import { readFileSync } from 'node:fs';
 import { Argument, Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { exitStatus } from '../core/errors.js';
 import type { LogLevel } from '../core/logger.js';
 import { completionFor, type Shell, shells } from './completion/completion.js';
+import { packageVersion } from '../daemon/version.js';
 import { clouds, presets } from '../providers/index.js';
 import { unattendedGrants } from './grant-flags.js';
 import type { GetTokenOptions } from './commands/get-token.js';
@@ -244,9 +244,4 @@ function parsePort(text: string): number {
   if (!/^\d+$/.test(text) || port > 65_535)
     throw new InvalidArgumentError('Expected a port from 0 to 65535.');
   return port;
-}
-
-function packageVersion(): string {
-  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
-  return (JSON.parse(text) as { version: string }).version;
 }

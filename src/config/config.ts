@@ -7,6 +7,7 @@ import type { Secret } from '../core/secret.js';
 import type { MechanismName, Pace, SmtpHost } from '../providers/provider.js';
 import type { RelayLimits } from './limits.js';
 import type { ListenerSettings } from './listener.js';
+import type { StatusSettings } from './status.js';
 
 /** What the top level, a provider entry, an account and (in part) a token file can all say. */
 export interface ClientSettings {
@@ -89,6 +90,8 @@ export interface Config extends ClientSettings {
   readonly accounts: ReadonlyMap<string, AccountSettings>;
   readonly defaultAccount: string | undefined;
   readonly relay: RelaySettings;
+  /** Undefined: the daemon shows nothing over HTTP. */
+  readonly status: StatusSettings | undefined;
 }
 
 export interface RelaySettings {

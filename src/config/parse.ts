@@ -81,6 +81,7 @@ function toConfig(raw: RawConfig, source: string | undefined): Config {
       bareNewlines: raw.relay.bare_newlines,
       limits: relayLimits(raw.relay.limits),
     },
+    status: raw.status.listen && { listen: raw.status.listen, nameAccounts: raw.status.name_accounts },
   };
 }
 

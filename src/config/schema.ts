@@ -23,6 +23,7 @@ import {
   switchable,
   text,
 } from './schema-values.js';
+import { statusShape } from './status-schema.js';
 import {
   durationExpected,
   isLoopbackHost,
@@ -240,6 +241,7 @@ const rootShape = {
     .optional()
     .describe('Account for senders that no other account serves, the null sender too.'),
   relay: section(relayShape).prefault({}).describe('The SMTP relay.'),
+  status: section(statusShape).prefault({}).describe('What the daemon shows of itself over HTTP.'),
   log_level: oneOf('trace', 'debug', 'info', 'warn', 'error', 'silent')
     .optional()
     .describe('By default "info", or what the three switches of sasl-xoauth2 amount to.'),
@@ -317,6 +319,7 @@ function shapeAt(path: Path): object {
     if (keys[0] === 'listen') return keys.length === 1 ? listenerShape : listenerAuthShape;
     return keys[0] === 'limits' ? limitsShape : relayShape;
   }
+  if (section === 'status') return statusShape;
   if (keys.length === 2) return smtpShape;
   if (section === 'providers') return providerShape;
   return section === 'accounts' ? accountShape : rootShape;

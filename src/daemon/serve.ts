@@ -9,15 +9,19 @@ import { defaultTokenDirectories, saslPasswdFile } from '../config/paths.js';
 import { systemClock } from '../core/clock.js';
 import type { Logger } from '../core/logger.js';
 import { Lookout } from '../refresh/lookout.js';
+import { allOf } from '../refresh/witnesses.js';
 import { openRoster } from '../refresh/roster.js';
 import { findStateFile, StateFile } from '../refresh/state-file.js';
 import { Deadlines } from '../relay/deadlines.js';
+import { RelayFigures } from '../relay/figures.js';
 import { startRelay } from '../relay/listener.js';
 import { ehloName } from '../relay/login.js';
 import { UpstreamPool } from '../relay/pool.js';
+import { RefreshFigures } from '../status/refresh-figures.js';
 import { findExposures, secretFiles } from '../tokens/exposure.js';
 import { EventCommand } from './event-command.js';
 import type { Standing } from './standing.js';
+import { openStatus, type Status } from './status.js';
 
 export interface Daemon {
   readonly addresses: readonly ListenAddress[];
@@ -35,13 +39,14 @@ export async function startDaemon(config: Config, logger: Logger): Promise<Daemo
   const events =
     config.onEvent === undefined ? undefined : new EventCommand({ command: config.onEvent, clock, logger });
   const lookout = new Lookout({ clock, logger, state, tell: (event) => events?.run(event) });
+  const refreshes = new RefreshFigures(clock);
   const close = async () => {
     await lookout.close();
     await events?.close();
   };
   const roster = await openRoster({
     config,
-    witness: lookout,
+    witness: allOf(lookout, refreshes),
     tokenDirectories: config.tokenDirs ?? defaultTokenDirectories,
     saslPasswd: await readSaslPasswd(saslPasswdFile),
     makesFiles: true,
@@ -64,12 +69,16 @@ export async function startDaemon(config: Config, logger: Logger): Promise<Daemo
   const traceDialogue = config.logLevel === 'trace';
   const deadlines = new Deadlines(clock);
   const clientName = ehloName(hostname());
-  const pool = new UpstreamPool({ clock, deadlines, logger, clientName, traceDialogue });
+  const figures = new RelayFigures();
+  const pool = new UpstreamPool({ clock, deadlines, figures, logger, clientName, traceDialogue });
+  let status: Status | undefined;
   try {
+    status = await openStatus(config.status, { clock, figures, pool, refreshes, roster, logger });
     const relay = await startRelay({
       directory: roster,
       pool,
       deadlines,
+      figures,
       clock,
       logger,
       settings: config.relay,
@@ -77,18 +86,22 @@ export async function startDaemon(config: Config, logger: Logger): Promise<Daemo
       traceDialogue,
     });
     for (const { host, port } of relay.addresses) logger.info({ host, port }, 'listening');
+    status?.ready(true);
     return {
       addresses: relay.addresses,
       accounts: () => roster.accounts(),
       close: async () => {
+        status?.ready(false);
         await relay.close();
         pool.close();
         await roster.close();
+        await status?.close();
         await close();
       },
     };
   } catch (error) {
     await roster.close();
+    await status?.close();
     await close();
     throw error;
   }

@@ -22,7 +22,7 @@ export class RefreshLog {
   /** `lifeSeconds` and `ms` are those of the token and of the refresh. */
   ended(result: RefreshResult, lifeSeconds: number, ms: number): void {
     const fields = { account: this.account.name, outcome: result.kind, ms: Math.round(ms) };
-    this.witness?.ended(this.account, result);
+    this.witness?.ended(this.account, result, ms);
     switch (result.kind) {
       case 'refreshed':
         this.#lastTrouble = undefined;

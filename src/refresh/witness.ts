@@ -7,7 +7,8 @@ import type { RefreshResult } from './refresh-once.js';
 export interface RefreshWitness {
   /** The store holds this, whoever wrote it; told again whenever it is looked at. */
   holds(account: Account, stored: StoredToken): void;
-  ended(account: Account, result: RefreshResult): void;
+  /** @param ms how long it took */
+  ended(account: Account, result: RefreshResult, ms: number): void;
   /** The account cannot be used at all, for its file or its configuration is at fault. */
   broken(account: BrokenAccount): void;
 }

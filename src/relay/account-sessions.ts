@@ -11,6 +11,7 @@ import { enhancedDetail } from '../protocol/smtp/codes.js';
 import { replyText } from '../protocol/smtp/reply.js';
 import type { AccessToken, LiveAccount } from '../refresh/token-source.js';
 import type { Deadlines } from './deadlines.js';
+import type { RelayFigures } from './figures.js';
 import { logIn } from './login.js';
 import type { ExtensionMemory } from './offer.js';
 import { Turnstile } from './pacing.js';
@@ -32,12 +33,21 @@ const expiryMarginMs = 30_000;
 export interface AccountSessionsOptions {
   readonly clock: Clock;
   readonly deadlines: Deadlines;
+  readonly figures: RelayFigures;
   readonly logger: Logger;
   readonly clientName: string;
   readonly traceDialogue: boolean;
   readonly extensions: ExtensionMemory;
   /** Aborted when the relay stops: attempts to open a session are given up. */
   readonly signal: AbortSignal;
+}
+
+/** The sessions of an account, and how many messages wait for one. */
+export interface Occupancy {
+  readonly busy: number;
+  readonly idle: number;
+  readonly opening: number;
+  readonly waiting: number;
 }
 
 export class AccountSessions implements UpstreamHome {
@@ -53,8 +63,17 @@ export class AccountSessions implements UpstreamHome {
   constructor(account: SubmittingAccount, options: AccountSessionsOptions) {
     this.account = account;
     this.#options = options;
-    this.#turnstile = new Turnstile(account.provider.pace, options.clock);
+    this.#turnstile = new Turnstile(account.provider.pace, options.clock, options.figures);
     this.#patience = new Patience(options.clock);
+  }
+
+  get occupancy(): Occupancy {
+    return {
+      busy: this.#leased.size,
+      idle: this.#idle.length,
+      opening: this.#opening,
+      waiting: this.#turnstile.waiting,
+    };
   }
 
   /** See UpstreamPool.acquire. */
@@ -159,6 +178,7 @@ export class AccountSessions implements UpstreamHome {
       if (!(error instanceof AuthRefused)) throw error;
       const renewed = this.#mayRenew(error) ? await unlessAborted(tokens.renew(token), signal) : undefined;
       if (renewed === undefined) throw this.#refused(token, error);
+      this.#options.figures.authRetries++;
       this.#options.logger.info(
         { account: this.account.name, reply: replyText(error.reply) },
         'token renewed: refused',
@@ -188,19 +208,24 @@ export class AccountSessions implements UpstreamHome {
   }
 
   async #signIn(token: AccessToken, signal: AbortSignal): Promise<UpstreamSession> {
-    const { clientName, clock, deadlines, logger, traceDialogue } = this.#options;
+    const { clientName, clock, deadlines, figures, logger, traceDialogue } = this.#options;
     const { account } = this;
     const delayMs = this.#turnstile.reserveLogin();
     if (delayMs > 0) await sleep(clock, delayMs, signal);
     this.#makeRoom();
     const fields = { account: account.name, upstream: account.submission.smtp.host };
     const dialogue = traceDialogue ? (line: string) => logger.trace(fields, line) : undefined;
+    const startedAt = clock.monotonic();
     this.#opening++;
     try {
       const login = await logIn({ account, token, clientName, clock, signal, dialogue });
       this.#options.extensions.learn(account.submission.smtp, login.extensions);
       this.#patience.accepted();
-      return new UpstreamSession(login, { account, token, deadlines, dialogue, home: this });
+      figures.logins.add(clock.monotonic() - startedAt);
+      return new UpstreamSession(login, { account, token, deadlines, dialogue, figures, home: this });
+    } catch (error) {
+      figures.loginsFailed++;
+      throw error;
     } finally {
       this.#opening--;
     }

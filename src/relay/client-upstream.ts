@@ -10,16 +10,18 @@ import type { LiveAccount } from '../refresh/token-source.js';
 import type { AuthVerdict, Identity } from '../submission/identity.js';
 import { AccountSessions } from './account-sessions.js';
 import { ExtensionMemory } from './offer.js';
-import type { UpstreamPool } from './pool.js';
+import type { UpstreamSource } from './pool.js';
+import type { RelayFigures } from './figures.js';
 import type { SessionContext } from './session-context.js';
 
 type Context = Pick<
   SessionContext,
-  'clock' | 'deadlines' | 'directory' | 'hostname' | 'logger' | 'traceDialogue'
+  'clock' | 'deadlines' | 'directory' | 'figures' | 'hostname' | 'logger' | 'traceDialogue'
 >;
 
-export class ClientUpstream implements Pick<UpstreamPool, 'acquire'> {
+export class ClientUpstream implements UpstreamSource {
   readonly live: LiveAccount;
+  readonly figures: RelayFigures;
   readonly #sessions: AccountSessions;
 
   private constructor(account: SubmittingAccount, token: Secret, context: Context) {
@@ -32,11 +34,12 @@ export class ClientUpstream implements Pick<UpstreamPool, 'acquire'> {
         renew: () => Promise.resolve(undefined),
       },
     };
-    const { clock, deadlines, hostname: clientName, logger, traceDialogue } = context;
+    const { clock, deadlines, figures, hostname: clientName, logger, traceDialogue } = context;
+    this.figures = figures;
     const { signal } = new AbortController();
     const extensions = new ExtensionMemory();
     this.#sessions = new AccountSessions(account, {
-      ...{ clock, deadlines, logger, clientName, traceDialogue, extensions, signal },
+      ...{ clock, deadlines, figures, logger, clientName, traceDialogue, extensions, signal },
     });
   }
 
@@ -62,7 +65,7 @@ export class ClientUpstream implements Pick<UpstreamPool, 'acquire'> {
     }
   }
 
-  acquire(...args: Parameters<UpstreamPool['acquire']>): ReturnType<UpstreamPool['acquire']> {
+  acquire(...args: Parameters<UpstreamSource['acquire']>): ReturnType<UpstreamSource['acquire']> {
     return this.#sessions.acquire(...args);
   }
 

@@ -83,6 +83,7 @@ export async function startRelay(options: RelayOptions): Promise<Relay> {
       const peer = socket.remoteAddress ?? '';
       const refusal = admits(peer) ? gate.enter(peer) : notAdmitted;
       if (refusal !== undefined) {
+        options.figures.clientsTurnedAway++;
         logLimit(floodLog, refusal, { peer });
         // Words in clear are no use to a client that waits for TLS.
         return settings.tls === 'implicit' ? socket.destroy() : turnAway(socket, refusal);
@@ -90,10 +91,12 @@ export async function startRelay(options: RelayOptions): Promise<Relay> {
       const id = nextId();
       const session = new ClientSession(socket, id, context, () => {
         sessions.delete(session);
+        options.figures.clientSessionsEnded++;
         gate.leave(peer);
         if (sessions.size === 0) onEmpty?.();
       });
       sessions.add(session);
+      options.figures.clientSessions++;
     });
     await listen(server, settings);
     // Such as EMFILE: one client is turned away, and an error that nobody listens to would end the process.

@@ -6,6 +6,7 @@
 import type { Clock, Timer } from '../core/clock.js';
 import { AppError } from '../core/errors.js';
 import type { Pace } from '../providers/provider.js';
+import type { RelayFigures } from './figures.js';
 import { RateWindow } from './rate-window.js';
 
 const minuteMs = 60_000;
@@ -20,6 +21,8 @@ interface Waiter {
   readonly resolve: () => void;
   readonly reject: (error: AppError) => void;
   readonly timer: Timer;
+  /** On the monotonic clock. */
+  readonly since: number;
 }
 
 /** The turnstile of one account: `enter` before each message, `leave` when its session is free again. */
@@ -28,12 +31,14 @@ export class Turnstile {
   readonly #pace: Pace;
   readonly #messages: RateWindow | undefined;
   readonly #logins: RateWindow | undefined;
+  readonly #figures: Pick<RelayFigures, 'waits' | 'waitsGivenUp'>;
   readonly #waiting: Waiter[] = [];
   #inside = 0;
   /** Opens when the rate allows the first in line. */
   #opening: Timer | undefined;
 
-  constructor(pace: Pace, clock: Clock) {
+  constructor(pace: Pace, clock: Clock, figures: Pick<RelayFigures, 'waits' | 'waitsGivenUp'>) {
+    this.#figures = figures;
     this.#clock = clock;
     this.#pace = pace;
     this.#messages = windowOf(pace.messagesPerMinute);
@@ -57,10 +62,15 @@ export class Turnstile {
         this.#waiting.splice(this.#waiting.indexOf(waiter), 1);
         reject(this.#busy(`a message waited ${longestWaitMs / 1000} seconds for it`));
       });
-      const waiter = { isWanted, resolve, reject, timer };
+      const waiter = { isWanted, resolve, reject, timer, since: this.#clock.monotonic() };
       this.#waiting.push(waiter);
       this.#openLater();
     });
+  }
+
+  /** How many wait. */
+  get waiting(): number {
+    return this.#waiting.length;
   }
 
   leave(): void {
@@ -96,6 +106,7 @@ export class Turnstile {
       const waiter = this.#waiting.shift()!;
       waiter.timer.cancel();
       this.#admit();
+      this.#figures.waits.add(this.#clock.monotonic() - waiter.since);
       waiter.resolve();
     }
     this.#openLater();
@@ -121,6 +132,7 @@ export class Turnstile {
   }
 
   #busy(why: string): AppError {
+    this.#figures.waitsGivenUp++;
     return new AppError('account-busy', `the account has all that its provider allows, and ${why}`, {
       hint: 'lower the concurrency of the submitting program: see "Concurrency" in the README',
     });

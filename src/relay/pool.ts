@@ -7,18 +7,23 @@ import type { Clock } from '../core/clock.js';
 import { AppError } from '../core/errors.js';
 import type { Logger } from '../core/logger.js';
 import type { LiveAccount } from '../refresh/token-source.js';
-import { AccountSessions } from './account-sessions.js';
+import { AccountSessions, type Occupancy } from './account-sessions.js';
 import type { Deadlines } from './deadlines.js';
+import type { RelayFigures } from './figures.js';
 import { ExtensionMemory } from './offer.js';
 import type { UpstreamSession } from './upstream.js';
 
 export interface PoolOptions {
   readonly clock: Clock;
   readonly deadlines: Deadlines;
+  readonly figures: RelayFigures;
   readonly logger: Logger;
   readonly clientName: string;
   readonly traceDialogue: boolean;
 }
+
+/** Where a transaction gets its session. */
+export type UpstreamSource = Pick<UpstreamPool, 'acquire' | 'figures'>;
 
 export class UpstreamPool {
   readonly #options: PoolOptions;
@@ -26,10 +31,12 @@ export class UpstreamPool {
   readonly #accounts = new Map<string, AccountSessions>();
   /** What the servers offered to the sessions that were opened. */
   readonly extensions = new ExtensionMemory();
+  readonly figures: RelayFigures;
   readonly #closing = new AbortController();
 
   constructor(options: PoolOptions) {
     this.#options = options;
+    this.figures = options.figures;
   }
 
   /**
@@ -45,6 +52,11 @@ export class UpstreamPool {
     isWanted: () => boolean,
   ): UpstreamSession | Promise<UpstreamSession> {
     return this.#sessionsOf(live).acquire(live, fresh, isWanted);
+  }
+
+  /** By account: its sessions as they are at this moment. */
+  occupancy(): ReadonlyMap<string, Occupancy> {
+    return new Map([...this.#accounts].map(([name, sessions]) => [name, sessions.occupancy]));
   }
 
   /** Ends every session; those that are idle say good-bye, and attempts to open one are given up. */

@@ -7,6 +7,7 @@ import type { AccountDirectory } from '../refresh/token-source.js';
 import type { Authenticator } from '../submission/authenticator.js';
 import type { ConnectionTls } from './client-tls.js';
 import type { Deadlines } from './deadlines.js';
+import type { RelayFigures } from './figures.js';
 import type { FloodLog } from './flood-log.js';
 import type { Offers } from './offer.js';
 import type { UpstreamPool } from './pool.js';
@@ -22,6 +23,7 @@ export interface SessionContext {
   /** Our name in the greeting. */
   readonly hostname: string;
   readonly traceDialogue: boolean;
+  readonly figures: RelayFigures;
   readonly floodLog: FloodLog;
   readonly offers: Offers;
   readonly port: Port;

@@ -71,7 +71,7 @@ export class ClientSession implements ConnectionUser, TransactionObserver {
     const fields = { session: id, peer };
     this.#peer = peer;
     this.#auth = this.#newAuth();
-    this.#messages = new MessageLog(logger, id);
+    this.#messages = new MessageLog(context, id);
     this.#tally = new SessionTally(settings.limits);
     this.#time = new ClientTime(settings.limits, deadlines);
     this.#connection = new ClientConnection(socket, this, {

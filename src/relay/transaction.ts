@@ -16,7 +16,7 @@ import { commandFor } from './extensions.js';
 import type { MessageResult } from './message-log.js';
 import type { Offer } from './offer.js';
 import { MessagePassage, type Outcome } from './passage.js';
-import type { UpstreamPool } from './pool.js';
+import type { UpstreamSource } from './pool.js';
 import {
   authenticationCodes,
   isExpected,
@@ -59,7 +59,7 @@ const stages: Readonly<Record<Relayed['verb'], StageOfMessage>> = {
 
 export class Transaction implements UpstreamOwner {
   readonly live: LiveAccount;
-  readonly #pool: Pick<UpstreamPool, 'acquire'>;
+  readonly #pool: UpstreamSource;
   readonly #observer: TransactionObserver;
   #upstream: UpstreamSession | undefined;
   /** Commands without a reply yet, in order; before a session is there, and while it may have to be replaced. */
@@ -79,7 +79,7 @@ export class Transaction implements UpstreamOwner {
 
   readonly #isWanted = () => this.#abandoned !== 'by-disconnect';
 
-  constructor(live: LiveAccount, pool: Pick<UpstreamPool, 'acquire'>, observer: TransactionObserver) {
+  constructor(live: LiveAccount, pool: UpstreamSource, observer: TransactionObserver) {
     this.live = live;
     this.#pool = pool;
     this.#observer = observer;
@@ -269,6 +269,7 @@ export class Transaction implements UpstreamOwner {
     refused.destroy();
     const token = await this.live.tokens.renew(refused.token);
     if (token === undefined) return this.#tokenRefused(refusal);
+    this.#pool.figures.authRetries++;
     this.#fetchSession(true);
   }
 

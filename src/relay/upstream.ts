@@ -11,6 +11,7 @@ import { type Reply, ReplyReader, replyText } from '../protocol/smtp/reply.js';
 import { type ClientStage, clientStages } from '../protocol/smtp/states.js';
 import type { AccessToken } from '../refresh/token-source.js';
 import { writeLent } from './blocks.js';
+import type { RelayFigures } from './figures.js';
 import type { Deadlines, Expiring } from './deadlines.js';
 import type { Login } from './login.js';
 import { sizeOffered } from './message-size.js';
@@ -35,6 +36,7 @@ export interface UpstreamOptions {
   readonly deadlines: Deadlines;
   /** Gets each line of the conversation; message bodies excepted. */
   readonly dialogue: ((line: string) => void) | undefined;
+  readonly figures: RelayFigures;
   readonly home: UpstreamHome;
 }
 
@@ -235,6 +237,7 @@ export class UpstreamSession implements Expiring {
   }
 
   #deliver(reply: Reply): void {
+    this.#options.figures.replies[Math.floor(reply.code / 100)]!++;
     if (this.#answerable === 0) {
       // Between messages it has nothing to say.
       if (this.owner === undefined) this.destroy();

@@ -57,6 +57,7 @@ describe('a misspelt key', () => {
       'accounts.name.smtp',
       'relay',
       'relay.limits',
+      'status',
     ]);
   });
 

@@ -49,6 +49,7 @@ function config(
     ),
     defaultAccount: undefined,
     relay: { listen: undefined, unknownSender: 'defer', bareNewlines: 'defuse', limits: defaultLimits },
+    status: undefined,
     ...changes,
   };
 }

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { AppError } from '../../src/core/errors.js';
 import type { Pace } from '../../src/providers/provider.js';
+import { RelayFigures } from '../../src/relay/figures.js';
 import { Turnstile } from '../../src/relay/pacing.js';
 import { RateWindow } from '../../src/relay/rate-window.js';
 import { VirtualClock } from '../support/virtual-clock.js';
@@ -10,7 +11,7 @@ const unlimited: Pace = { sessions: Infinity, messagesPerMinute: undefined, logi
 
 function open(pace: Partial<Pace>) {
   const clock = new VirtualClock(0);
-  return { clock, turnstile: new Turnstile({ ...unlimited, ...pace }, clock) };
+  return { clock, turnstile: new Turnstile({ ...unlimited, ...pace }, clock, new RelayFigures()) };
 }
 
 /** What becomes of a wait: `in` or the failure's code. */

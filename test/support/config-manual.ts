@@ -50,6 +50,7 @@ export function configurationKeys(): Map<string, readonly Key[]> {
     ['auth', group(auth)],
     ['oauth2', group(keysOf(auth['oauth2']))],
     ['limits', group(keysOf(keysOf(top['relay'])['limits']))],
+    ['status', group(keysOf(top['status']))],
   ]);
 }
 

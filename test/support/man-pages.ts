@@ -141,6 +141,7 @@ const groups = {
   auth: 'In auth, of an entry of listen',
   oauth2: 'In oauth2, of auth',
   limits: 'In limits, of relay',
+  status: 'In status',
 } as const;
 
 /** `manual` is docs/config.md. */

@@ -16,6 +16,7 @@ import { Secret } from '../../src/core/secret.js';
 import { gmail, type SmtpHost } from '../../src/providers/index.js';
 import type { AccessToken, AccountDirectory, Lookup } from '../../src/refresh/token-source.js';
 import { Deadlines } from '../../src/relay/deadlines.js';
+import { RelayFigures } from '../../src/relay/figures.js';
 import { type Relay, startRelay } from '../../src/relay/listener.js';
 import { UpstreamPool } from '../../src/relay/pool.js';
 import { type LogLine, loggerInto } from './recording-logger.js';
@@ -61,6 +62,7 @@ export function testAccount(
 
 export interface RelayUnderTest {
   readonly addresses: Relay['addresses'];
+  readonly figures: RelayFigures;
   /** Of the first address. */
   readonly port: number;
   readonly log: LogLine[];
@@ -75,7 +77,8 @@ export async function startTestRelay(
   const log: LogLine[] = [];
   const logger = loggerInto(log);
   const deadlines = new Deadlines(clock);
-  const common = { clock, deadlines, logger, traceDialogue: true };
+  const figures = new RelayFigures();
+  const common = { clock, deadlines, figures, logger, traceDialogue: true };
   const pool = new UpstreamPool({ ...common, clientName: 'client.example' });
   const relay = await startRelay({
     ...common,
@@ -92,6 +95,7 @@ export async function startTestRelay(
   });
   return {
     addresses: relay.addresses,
+    figures,
     port: relay.addresses[0]!.port,
     log,
     close: async () => {

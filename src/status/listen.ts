@@ -1,0 +1,64 @@
+/** Opens the place where the status server is reached: a port of this machine alone, or a socket in a directory. */
+import { chmod, unlink } from 'node:fs/promises';
+import type { Server } from 'node:http';
+import { connect } from 'node:net';
+import { type StatusAddress, statusExposure } from '../config/status.js';
+import { AppError, describeCause, systemErrorCode } from '../core/errors.js';
+
+/** Whoever may open the socket: its owner and its group. */
+const socketMode = 0o660;
+
+/** Throws AppError listen-failed or config-invalid. Resolves to where it listens: `127.0.0.1:8025`, `unix:/path`. */
+export async function openStatusPort(server: Server, address: StatusAddress): Promise<string> {
+  if (address.kind === 'unix') {
+    await listen(server, address).catch(async (error: unknown) => {
+      if (systemErrorCode(error) !== 'EADDRINUSE' || (await answers(address.path)))
+        throw failed(address, error);
+      // Left behind by a process that was killed.
+      await unlink(address.path);
+      await listen(server, address).catch((again: unknown) => Promise.reject(failed(address, again)));
+    });
+    await chmod(address.path, socketMode);
+    return `unix:${address.path}`;
+  }
+  await listen(server, address).catch((error: unknown) => Promise.reject(failed(address, error)));
+  const at = server.address();
+  if (at === null || typeof at === 'string') throw new Error('an HTTP server listens without an address');
+  // A name such as localhost is what DNS and hosts file make of it.
+  const exposure = statusExposure(at.address);
+  if (exposure === undefined)
+    return at.family === 'IPv6' ? `[${at.address}]:${at.port}` : `${at.address}:${at.port}`;
+  server.close();
+  throw new AppError('config-invalid', `status.listen: ${exposure}`);
+}
+
+function listen(server: Server, address: StatusAddress): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    const done = () => {
+      server.off('error', reject);
+      resolve();
+    };
+    if (address.kind === 'unix') server.listen({ path: address.path }, done);
+    else server.listen({ host: address.host, port: address.port }, done);
+  });
+}
+
+/** Whether a process has the socket. */
+function answers(path: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(path, () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.on('error', () => resolve(false));
+  });
+}
+
+function failed(address: StatusAddress, cause: unknown): AppError {
+  const where = address.kind === 'unix' ? address.path : `${address.host}:${address.port}`;
+  return new AppError('listen-failed', `cannot show the status on ${where}: ${describeCause(cause)}`, {
+    hint: 'change status.listen, or stop what has that place: perhaps another mailbearer',
+    cause,
+  });
+}

@@ -1,0 +1,18 @@
+/** What the daemon lets be seen of itself: everything that is shown over HTTP is read from here, when it is asked for. */
+import type { Clock } from '../core/clock.js';
+import type { Roster } from '../refresh/roster.js';
+import type { RelayFigures } from '../relay/figures.js';
+import type { UpstreamPool } from '../relay/pool.js';
+import type { RefreshFigures } from './refresh-figures.js';
+
+export interface StatusSource {
+  readonly clock: Clock;
+  readonly version: string;
+  readonly nameAccounts: boolean;
+  readonly roster: Pick<Roster, 'accounts'>;
+  readonly figures: RelayFigures;
+  readonly refreshes: RefreshFigures;
+  readonly pool: Pick<UpstreamPool, 'occupancy'>;
+  /** Whether it listens for mail and knows the tokens; not before, and not once it stops. */
+  isReady(): boolean;
+}
