@@ -51,7 +51,7 @@ export class Authenticators {
 const leftToUpstream: BearerCheck = {
   check: (user, token) =>
     Promise.resolve(
-      user === undefined
+      user === undefined || token.reveal() === ''
         ? { kind: 'refused' }
         : { kind: 'accepted', identity: { user, senders: undefined, accounts: undefined, token } },
     ),

@@ -126,6 +126,14 @@ describe('a client that sends with its own token', () => {
     expect(await client.say(`AUTH OAUTHBEARER ${base64('n,,\x01auth=Bearer own\x01\x01')}`)).toMatch(/^334 /);
   });
 
+  it('is refused without a token, before anybody is asked', async () => {
+    const { relay, upstream } = await scene();
+    const client = await greetedClient(relay.port);
+    const nothing = base64(`n,a=${alice},\x01auth=\x01\x01`);
+    expect(await client.say(`AUTH OAUTHBEARER ${nothing}`)).toMatch(/^334 /);
+    expect(upstream.connections).toBe(0);
+  });
+
   it('sends on after its session was lost, with the same token', async () => {
     const { relay, upstream } = await scene();
     const client = await signedIn(relay, 'own');

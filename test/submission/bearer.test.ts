@@ -175,6 +175,10 @@ describe('the challenge of a refusal', () => {
       'openid-configuration': openid_configuration_url,
     });
     expect(await challenge('XOAUTH2')).toEqual({ status: '401', schemes: 'bearer', scope: 'smtp mail' });
+    // Who has no token yet learns where to get one; the provider is not asked.
+    const before = server.requests.length;
+    expect(await checks.token('', user)).toContain(openid_configuration_url);
+    expect(server.requests).toHaveLength(before);
     answer({ status: 403, body: { error: 'insufficient_scope' } });
     expect(await challenge('OAUTHBEARER')).toMatchObject({ status: 'insufficient_scope' });
     expect(await challenge('XOAUTH2')).toMatchObject({ status: '403' });

@@ -47,7 +47,9 @@ const oauthbearer: ServerMechanism = {
   prompts: [''],
   read([message = '']) {
     const match = /^[ny],(?:a=([^,\0]*))?,\x01([^]*)$/.exec(message);
-    const token = bearerToken(keyValues(match?.[2] ?? ''));
+    const fields = keyValues(match?.[2] ?? '');
+    // Who has no token yet sends none, to learn from the refusal where tokens come from (RFC 7628, 3.2.2).
+    const token = fields?.get('auth') === '' ? new Secret('') : bearerToken(fields);
     const name = match?.[1];
     if (token === undefined || (name !== undefined && !isSaslName.test(name))) return 'malformed';
     return { kind: 'bearer', mechanism: 'OAUTHBEARER', user: name && fromSaslName(name), token };

@@ -14,6 +14,7 @@ export type Proof =
       readonly mechanism: 'XOAUTH2' | 'OAUTHBEARER';
       /** Undefined where OAUTHBEARER leaves it to the token. */
       readonly user: string | undefined;
+      /** Empty where OAUTHBEARER has none, to be refused. */
       readonly token: Secret;
     };
 

@@ -63,6 +63,7 @@ describe("the server's side of an AUTH exchange", () => {
 
   it('leaves the name to the token where OAUTHBEARER has none', () => {
     expect(proofOf(begin('OAUTHBEARER', 'n,,\x01auth=bearer tok\x01\x01'))).toEqual([undefined, 'tok']);
+    expect(proofOf(begin('OAUTHBEARER', 'n,a=u,\x01auth=\x01\x01'))).toEqual(['u', '']);
   });
 
   it.each([
@@ -75,6 +76,7 @@ describe("the server's side of an AUTH exchange", () => {
     ['PLAIN', 'boss\0a\0password', 'refused'],
     ['XOAUTH2', '', 'malformed'],
     ['XOAUTH2', 'user=a\x01auth=Bearer tok\x01', 'malformed'],
+    ['XOAUTH2', 'user=a\x01auth=\x01\x01', 'malformed'],
     ['XOAUTH2', 'user=a\x01auth=Basic tok\x01\x01', 'malformed'],
     ['XOAUTH2', 'user=a\x01auth=Bearer t k\x01\x01', 'malformed'],
     ['XOAUTH2', 'user=a\0b\x01auth=Bearer tok\x01\x01', 'refused'],
