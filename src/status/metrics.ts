@@ -4,6 +4,7 @@
  */
 import { collectDefaultMetrics, Counter, Gauge, type Histogram, Registry } from 'prom-client';
 import type { Distribution } from '../core/distribution.js';
+import { type FailureCode, failures } from '../core/errors.js';
 import { collectedHistogram } from './collected-histogram.js';
 import { refreshOutcomes } from './refresh-figures.js';
 import type { StatusSource } from './source.js';
@@ -23,6 +24,7 @@ type Figure = Definition & {
 type Spread = Definition & { readonly kind: 'histogram'; readMs(source: StatusSource): Distribution };
 
 const none: Labels = {};
+const codes = Object.keys(failures) as FailureCode[];
 const one = (value: number): readonly Sample[] => [[none, value]];
 
 export const metrics: readonly (Figure | Spread)[] = [
@@ -69,7 +71,8 @@ export const metrics: readonly (Figure | Spread)[] = [
     help: 'Failed refreshes by the code of their failure, as in errors.md.',
     kind: 'counter',
     labels: ['code'],
-    read: ({ refreshes }) => [...refreshes.failures].map(([code, count]) => [{ code }, count]),
+    // From the start, since Prometheus takes the first sight of a counter for its beginning.
+    read: ({ refreshes }) => codes.map((code) => [{ code }, refreshes.failuresOf(code)]),
   },
   {
     name: 'mailbearer_refresh_duration_seconds',

@@ -54,8 +54,8 @@ export class RefreshFigures implements RefreshWitness {
     return this.#outcomes.get(outcome) ?? 0;
   }
 
-  get failures(): ReadonlyMap<FailureCode, number> {
-    return this.#failures;
+  failuresOf(code: FailureCode): number {
+    return this.#failures.get(code) ?? 0;
   }
 
   /** Oldest first. */
