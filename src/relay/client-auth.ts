@@ -143,7 +143,7 @@ export class ClientAuth {
       case 'unavailable': {
         const { cause } = verdict;
         this.#warn('client could not be checked', { cause: cause.message, hint: cause.hint });
-        const end = () => this.#end(place, replyForUncheckable(cause));
+        const end = () => this.#end(place, replyForUncheckable(cause, session));
         // Who would go on at once is no client but a flood.
         if (cause.code === 'auth-limited') return void context.clock.setTimer(limitedReplyMs, end);
         return end();

@@ -20,28 +20,32 @@ const commands: Readonly<Record<Remedy, string>> = {
 /** RFC 5321, 4.5.3.1.5 allows 512 octets a line; what explains a failure fits in less. */
 const longestTextOctets = 400;
 
-/** The reply for a failure of ours. `account` is the one that the sender belongs to, when that is known. */
-export function replyForFailure(error: AppError, account?: string): Reply {
+/**
+ * The reply for a failure of ours. `session` is the id by which the log knows the client's session, `account` the one
+ * that the sender belongs to, when that is known.
+ */
+export function replyForFailure(error: AppError, session: string, account?: string): Reply {
   const { reply, remedy, summary } = error.failure;
   const detail = error.publicDetail === undefined ? '' : ` (${error.publicDetail})`;
   const text = `${account === undefined ? '' : `${account}: `}${summary}${detail}; ${commands[remedy]}`;
-  return makeReply(reply.code, reply.detail, wireText(text));
+  return makeReply(reply.code, reply.detail, wireText(text, session));
 }
 
-/** UTF-8 octets as the latin1 text that replies are made of. */
-function wireText(text: string): string {
-  return Buffer.from(printable(text)).toString('latin1', 0, longestTextOctets);
+/** UTF-8 octets as the latin1 text that replies are made of; the id is there however long the rest is. */
+function wireText(text: string, session?: string): string {
+  const wire = Buffer.from(printable(text)).toString('latin1', 0, longestTextOctets);
+  return session === undefined ? wire : `${wire} (id ${session})`;
 }
 
-export function replyForUnknownSender(sender: string, mode: 'defer' | 'reject'): Reply {
+export function replyForUnknownSender(sender: string, mode: 'defer' | 'reject', session: string): Reply {
   const who = sender === '' ? 'the null sender' : `<${sender}>`;
   const text = `No account for ${who}: add it to "senders" of an account, or set "default_account"`;
-  return makeReply(mode === 'reject' ? 550 : 450, '7.1', wireText(text));
+  return makeReply(mode === 'reject' ? 550 : 450, '7.1', wireText(text, session));
 }
 
 /** Whether a client is who it says cannot be told now (RFC 4954, 6), whatever is the reason. */
-export function replyForUncheckable(error: AppError): Reply {
-  return recoded(replyForFailure(error), 454, '7.0');
+export function replyForUncheckable(error: AppError, session: string): Reply {
+  return recoded(replyForFailure(error, session), 454, '7.0');
 }
 
 /** Of a client that has signed in; names nothing that it has not said itself. */

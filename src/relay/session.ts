@@ -34,7 +34,7 @@ const mostPendingOctets = 256 * 1024;
 
 export class ClientSession implements ConnectionUser, TransactionObserver {
   readonly #context: SessionContext;
-  readonly #id: string;
+  readonly id: string;
   readonly #peer: string;
   readonly #onClose: () => void;
   readonly #trace: ((line: string) => void) | undefined;
@@ -59,7 +59,7 @@ export class ClientSession implements ConnectionUser, TransactionObserver {
   constructor(socket: Socket, id: string, context: SessionContext, onClose: () => void) {
     const { deadlines, floodLog, hostname, logger, port, settings, traceDialogue } = context;
     this.#context = context;
-    this.#id = id;
+    this.id = id;
     this.#onClose = onClose;
     this.#trace = traceDialogue ? (line) => logger.trace({ session: id }, line) : undefined;
     this.#protocol = new ServerProtocol({
@@ -197,7 +197,7 @@ export class ClientSession implements ConnectionUser, TransactionObserver {
     return new ClientAuth({
       context: this.#context,
       protocol: this.#protocol,
-      session: this.#id,
+      session: this.id,
       peer: this.#peer,
       fail: (place, reply) => this.#countError(place, reply),
     });
@@ -213,7 +213,7 @@ export class ClientSession implements ConnectionUser, TransactionObserver {
     if (this.#protocol.pendingOctets === 0) return this.#connection.startTls(place, readyForTls);
     place.answer(behindStartTls);
     const { floodLog } = this.#context;
-    floodLog.log('warn', { session: this.#id }, 'client sent more behind STARTTLS: disconnected');
+    floodLog.log('warn', { session: this.id }, 'client sent more behind STARTTLS: disconnected');
     this.#connection.leave();
   }
 
@@ -231,7 +231,7 @@ export class ClientSession implements ConnectionUser, TransactionObserver {
       refuseParameters(command) ?? refuseSize(command, this.#context.settings.limits.messageOctets);
     if (parameterRefusal !== undefined) return this.#refuse(place, parameterRefusal);
     const { identity, upstream: own } = this.#auth ?? {};
-    const found = own ?? accountFor(this.#sender, identity, this.#context);
+    const found = own ?? accountFor(this.#sender, identity, this.#context, this.id);
     if ('refusal' in found) return this.#refuse(place, found.refusal, found.cause);
     this.#transaction = new Transaction(found.live, own ?? this.#context.pool, this);
     this.#transaction.command(command, place);
@@ -318,7 +318,7 @@ export class ClientSession implements ConnectionUser, TransactionObserver {
 
   #atLimit(place: ReplyPlace, reply: Reply): void {
     place.answer(reply);
-    logLimit(this.#context.floodLog, reply, { session: this.#id });
+    logLimit(this.#context.floodLog, reply, { session: this.id });
   }
 
   #reset(): void {

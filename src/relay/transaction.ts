@@ -29,6 +29,8 @@ import type { DueReply, UpstreamOwner, UpstreamSession } from './upstream.js';
 
 /** The client's session: what it allows, and what it must know. */
 export interface TransactionObserver {
+  /** By which the log knows the session. */
+  readonly id: string;
   /** Of a message, by our own limit. */
   readonly mostOctets: number;
   readonly offer: Offer | undefined;
@@ -315,7 +317,7 @@ export class Transaction implements UpstreamOwner {
   }
 
   #failureReply(error: AppError): Reply {
-    return replyForFailure(error, this.live.account.name);
+    return replyForFailure(error, this.#observer.id, this.live.account.name);
   }
 
   #releaseWhenQuiet(): void {
