@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import type { ListenerAuthSettings } from './listener.js';
 import { oauth2 } from './oauth2-schema.js';
-import { flag, oneOf, oneOrMore, path, section } from './schema-values.js';
+import { closedSection, flag, oneOf, oneOrMore, path } from './schema-values.js';
 import { parseSender } from './values.js';
 
 export const listenerAuthShape = {
@@ -33,7 +33,7 @@ export const listenerAuthShape = {
   oauth2: oauth2.optional().describe('How tokens of XOAUTH2 and OAUTHBEARER are checked.'),
 };
 
-export const listenerAuth = section(listenerAuthShape).check(({ value, issues }) => {
+export const listenerAuth = closedSection(listenerAuthShape).check(({ value, issues }) => {
   if (value.upstream_token !== 'client' || value.passwords_file === undefined) return;
   const message = '"client" leaves no use for passwords_file: who gives a password has no token to send with';
   issues.push({ code: 'custom', message, input: value.upstream_token, path: ['upstream_token'] });

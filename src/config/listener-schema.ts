@@ -5,7 +5,7 @@
 import { z } from 'zod';
 import { exposureOf, type ListenerSettings, parseNetwork, plainListener } from './listener.js';
 import { listenerAuth, toListenerAuth } from './listener-auth-schema.js';
-import { flag, oneOf, oneOrMore, path, read, section } from './schema-values.js';
+import { closedSection, flag, oneOf, oneOrMore, path, read } from './schema-values.js';
 import { type Parsed, parseListenAddress } from './values.js';
 
 export const listenerShape = {
@@ -36,7 +36,7 @@ export const listenerShape = {
     .describe('Whether a port that other machines reach may do without TLS and AUTH.'),
 };
 
-const detailed = section(listenerShape)
+const detailed = closedSection(listenerShape)
   .check(({ value, issues }) => {
     const { certificate_file, tls } = value;
     const report = (key: keyof typeof value, message: string) =>

@@ -3,6 +3,7 @@
  * say what was expected. What a single value may be is values.ts's; which keys there are, schema.ts's.
  */
 import { z } from 'zod';
+import { orDidYouMean } from './nearest.js';
 import {
   type Parsed,
   parseAbsolutePath,
@@ -68,14 +69,17 @@ export function section<Shape extends z.ZodRawShape>(shape: Shape) {
 /** An object where a key that is not known is an error: what it demands would go unchecked. */
 export function closedSection<Shape extends z.ZodRawShape>(
   shape: Shape,
-  complaint: (key: string, known: readonly string[]) => string,
+  complaint = (key: string, known: readonly string[]) => `${key} is not known${orDidYouMean(key, known)}`,
 ) {
-  return z.looseObject(shape, { error: 'expected an object' }).check(({ value, issues }) => {
-    const known = Object.keys(shape);
-    for (const key of Object.keys(value))
-      if (!known.includes(key))
-        issues.push({ code: 'custom', message: complaint(key, known), input: value, path: [key] });
-  });
+  return z
+    .looseObject(shape, { error: 'expected an object' })
+    .check(({ value, issues }) => {
+      const known = Object.keys(shape);
+      for (const key of Object.keys(value))
+        if (!known.includes(key))
+          issues.push({ code: 'custom', message: complaint(key, known), input: value, path: [key] });
+    })
+    .meta({ additionalProperties: false });
 }
 
 /** An empty URL is one that is not set. */

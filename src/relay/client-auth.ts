@@ -75,11 +75,10 @@ export class ClientAuth {
     this.#upstream?.close();
   }
 
-  /** The lines of EHLO's reply; none in clear where there could be TLS. */
+  /** The lines of EHLO's reply. */
   get offered(): readonly string[] {
-    const { context, protocol } = this.#options;
-    const mechanisms = context.port.authenticator?.mechanisms ?? [];
-    return mechanisms.length === 0 || protocol.offersStartTls ? [] : [`AUTH ${mechanisms.join(' ')}`];
+    const mechanisms = this.#options.context.port.authenticator?.mechanisms ?? [];
+    return mechanisms.length === 0 ? [] : [`AUTH ${mechanisms.join(' ')}`];
   }
 
   begin({ initialResponse, mechanism }: AuthCommand, place: ReplyPlace): void {

@@ -184,7 +184,7 @@ export class ClientSession implements ConnectionUser, TransactionObserver {
     if (command.verb === 'QUIT') this.#connection.leave({ lingers: this.#protocol.pendingOctets > 0 });
   }
 
-  /** To a client that may begin TLS or sign in, that too. */
+  /** To a client that may begin TLS or sign in, that too; not AUTH in clear where there could be TLS. */
   get #offeredLines(): readonly string[] {
     const { lines = [] } = this.#offer ?? {};
     return this.#protocol.offersStartTls

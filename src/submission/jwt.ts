@@ -51,13 +51,13 @@ export function createJwtCheck(
         algorithms,
         issuer: [...settings.issuers],
         ...(settings.clientId !== undefined && { audience: settings.clientId }),
-        requiredClaims: ['sub', 'exp'],
+        requiredClaims: ['exp'],
         clockTolerance: clockToleranceSeconds,
         currentDate: new Date(now),
       });
       if (payload.iat !== undefined && payload.iat > now / 1000 + clockToleranceSeconds)
         return refused('the token was issued in the future');
-      if (typeof payload.sub !== 'string') return refused('the sub of the token is no string');
+      if (typeof payload.sub !== 'string') return refused('the token has no sub');
       return { kind: 'known', fields: payload, local: true };
     } catch (error) {
       if (error instanceof AppError) return { kind: 'unavailable', cause: error };

@@ -106,11 +106,28 @@ describe('a port of the relay in the configuration', () => {
   });
 
   it.each([
-    [{ adress: 'x', address: '127.0.0.1:25' }, 'relay.listen.adress'],
-    [[{ address: '127.0.0.1:25', auth: { requird: true } }], 'relay.listen[0].auth.requird'],
-  ])('with a key that is none, %j, is read with a warning', (listen, path) => {
-    expect(read(listen).warnings).toEqual([expect.stringMatching(/unknown key, ignored; did you mean/)]);
-    expect(read(listen).warnings[0]).toContain(path);
+    [
+      { adress: 'x', address: '127.0.0.1:25' },
+      'relay.listen.adress: adress is not known; did you mean "address"?',
+    ],
+    [
+      [{ address: '127.0.0.1:25', client: '127.0.0.1' }],
+      'relay.listen[0].client: client is not known; did you mean "clients"?',
+    ],
+    [
+      [{ address: '127.0.0.1:25', auth: { requird: true } }],
+      'relay.listen[0].auth.requird: requird is not known; did you mean "required"?',
+    ],
+  ])(
+    'with a key that is none, %j, is refused, for it would be open to more than was meant',
+    (listen, words) => {
+      expect(message(listen)).toBe(words);
+    },
+  );
+
+  it('may be said to be open, and to pass tokens on', () => {
+    const entry = { address: '127.0.0.1:25', insecure: true, auth: { upstream_token: 'client' } };
+    expect(read(entry).listen).toMatchObject([{ insecure: true, auth: { upstreamToken: 'client' } }]);
   });
 });
 

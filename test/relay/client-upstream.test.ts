@@ -134,6 +134,23 @@ describe('a client that sends with its own token', () => {
     expect(upstream.connections).toBe(0);
   });
 
+  it('leaves no session behind when it goes before the server has answered', async () => {
+    const { relay, upstream } = await scene();
+    let accept: (() => void) | undefined;
+    upstream.script = (event) =>
+      event.startsWith('AUTH')
+        ? { act: ({ stream }) => (accept = () => stream.write('235 2.7.0 Accepted\r\n')) }
+        : undefined;
+    const client = await greetedClient(relay.port);
+    client.send(`AUTH XOAUTH2 ${xoauth2('own')}\r\n`);
+    await expect.poll(() => accept).toBeDefined();
+    client.socket.resetAndDestroy();
+    // By the time that another one is served, the relay has seen it go.
+    await greetedClient(relay.port);
+    accept!();
+    await expect.poll(() => upstream.open).toBe(0);
+  });
+
   it('sends on after its session was lost, with the same token', async () => {
     const { relay, upstream } = await scene();
     const client = await signedIn(relay, 'own');

@@ -149,6 +149,13 @@ describe('what a token must say', () => {
     expect(await checks.token(token, 'other@example.com')).toBe(invalid);
     expect(checks.log).toEqual(['debug: token refused: the token is of another user']);
   });
+
+  it.each(['user\n@example.com', 'user@example.com\0', 'user\x7f'])(
+    'a name that is one, not %j',
+    async (email) => {
+      expect(await verdict({}, [{ email }])).toBe(invalid);
+    },
+  );
 });
 
 it('refuses what is no bearer token without asking', async () => {

@@ -214,6 +214,13 @@ describe('jwks_url', () => {
     expect(await checks.token(await sign(claims, other!.privateKey, { kid: 'one' }), user)).toBe(invalid);
   });
 
+  it('gives no key of an algorithm that is not Dovecot’s', async () => {
+    const { privateKey, publicKey } = generateKeyPairSync('ed25519');
+    server.script({ body: { keys: [{ ...publicKey.export({ format: 'jwk' }), kid: 'one', alg: 'EdDSA' }] } });
+    const token = await sign(claims, privateKey, { alg: 'EdDSA', kid: 'one' });
+    expect(await remote().token(token, user)).toBe(invalid);
+  });
+
   it('gives no shared secret', async () => {
     const secret = randomBytes(32);
     server.script({

@@ -26,6 +26,13 @@ function checks(oauth2: object = {}) {
 }
 
 describe('use_grant_password', () => {
+  it('must be set: grant_url alone takes no passwords', async () => {
+    await expect(checks({ use_grant_password: 'no' }).password(user, password)).rejects.toThrow(
+      'no passwords',
+    );
+    expect(server.requests).toEqual([]);
+  });
+
   it('asks grant_url for a token, and the token for its user', async () => {
     server.script(granted, named);
     expect(await checks({ scope: '' }).password('User@Example.com', password)).toBe(user);
