@@ -180,7 +180,8 @@ Examples:
 `;
 
 const serveHelp = `
-Runs until SIGTERM or SIGINT, then finishes the messages in flight and exits with 0.
+Runs until SIGTERM or SIGINT, then finishes the messages in flight and exits with 0. Reads its configuration again
+when the file changes, and at SIGHUP; one that is no good is refused, and the log says why.
 
 Examples:
   $ mailbearer serve

@@ -11,6 +11,8 @@ import { LogDestination } from './log-destination.js';
 export type LogFormat = 'auto' | 'human' | 'json';
 
 export interface DaemonLog extends Logger {
+  /** Entries below `least` are left out from now on. */
+  setLevel(least: LogLevel): void;
   /** Writes out what is still in memory; call it last. */
   flush(): void;
 }
@@ -40,7 +42,8 @@ export async function createLog(level: LogLevel, format: LogFormat): Promise<Dae
 interface LineLogOptions {
   readonly write: (line: string) => void;
   readonly flush: () => void;
-  readonly least: LogLevel;
+  /** Shared with the loggers made of this one. */
+  least: LogLevel;
 }
 
 class LineLog implements DaemonLog {
@@ -75,6 +78,10 @@ class LineLog implements DaemonLog {
 
   with(fields: LogFields): Logger {
     return new LineLog(this.#options, this.#head + fieldsText(fields));
+  }
+
+  setLevel(least: LogLevel): void {
+    this.#options.least = least;
   }
 
   flush(): void {

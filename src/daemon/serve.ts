@@ -1,109 +1,157 @@
 /**
  * The composition root of `serve`: token files, their refreshers and the relay, started in the order in which
- * the data flows and stopped in reverse.
+ * the data flows and stopped in reverse; and another configuration in place of the one in service.
  */
-import { homedir, hostname } from 'node:os';
-import { readSaslPasswd } from '../accounts/sasl-passwd.js';
+import { homedir } from 'node:os';
+import { isDeepStrictEqual } from 'node:util';
 import type { Config, ListenAddress } from '../config/config.js';
-import { defaultTokenDirectories, saslPasswdFile } from '../config/paths.js';
 import { systemClock } from '../core/clock.js';
 import type { Logger } from '../core/logger.js';
 import { Lookout } from '../refresh/lookout.js';
-import { allOf } from '../refresh/witnesses.js';
-import { openRoster } from '../refresh/roster.js';
+import type { Roster } from '../refresh/roster.js';
 import { findStateFile, StateFile } from '../refresh/state-file.js';
+import { allOf } from '../refresh/witnesses.js';
 import { Deadlines } from '../relay/deadlines.js';
 import { RelayFigures } from '../relay/figures.js';
-import { startRelay } from '../relay/listener.js';
-import { ehloName } from '../relay/login.js';
-import { UpstreamPool } from '../relay/pool.js';
+import { type Relay, startRelay } from '../relay/listener.js';
 import { RefreshFigures } from '../status/refresh-figures.js';
-import { findExposures, secretFiles } from '../tokens/exposure.js';
 import { EventCommand } from './event-command.js';
-import type { Standing } from './standing.js';
+import { openParts, type Parts, type Surroundings } from './parts.js';
 import { openStatus, type Status } from './status.js';
 
 export interface Daemon {
   readonly addresses: readonly ListenAddress[];
-  accounts(): Standing['accounts'];
+  accounts(): ReturnType<Roster['accounts']>;
+  /**
+   * Serves by another configuration from now on; sessions end under the one that they began under. Throws AppError
+   * config-invalid or listen-failed, and then nothing has changed.
+   */
+  reconfigure(config: Config): Promise<void>;
   /** Stops accepting, finishes messages in flight, stores what is still to be stored. */
   close(): Promise<void>;
 }
 
 /** Throws AppError config-invalid (accounts that contradict each other) or listen-failed. */
 export async function startDaemon(config: Config, logger: Logger): Promise<Daemon> {
-  const clock = systemClock;
-  const random = Math.random;
   warnAboutRoot(logger);
   const state = await openState(config, logger);
-  const events =
-    config.onEvent === undefined ? undefined : new EventCommand({ command: config.onEvent, clock, logger });
-  const lookout = new Lookout({ clock, logger, state, tell: (event) => events?.run(event) });
-  const refreshes = new RefreshFigures(clock);
-  const close = async () => {
-    await lookout.close();
-    await events?.close();
-  };
-  const roster = await openRoster({
-    config,
-    witness: allOf(lookout, refreshes),
-    tokenDirectories: config.tokenDirs ?? defaultTokenDirectories,
-    saslPasswd: await readSaslPasswd(saslPasswdFile),
-    makesFiles: true,
-    clock,
-    random,
-    logger,
-    // Loaded with the first refresh: the libraries behind it take a fifth of the memory at the start.
-    requestRefresh: async (client, refreshToken) =>
-      (await import('../oauth/client.js')).requestRefresh(client, refreshToken),
-    requestGrant: async (client, grant) => (await import('../oauth/grant.js')).requestGrant(client, grant),
-  }).catch(async (error: unknown) => {
-    await close();
-    throw error;
-  });
-  await warnAboutExposures(
-    config,
-    roster.accounts().map(({ account }) => account.tokenFile),
-    logger,
-  );
-  const traceDialogue = config.logLevel === 'trace';
-  const deadlines = new Deadlines(clock);
-  const clientName = ehloName(hostname());
-  const figures = new RelayFigures();
-  const pool = new UpstreamPool({ clock, deadlines, figures, logger, clientName, traceDialogue });
-  let status: Status | undefined;
+  const daemon = new LiveDaemon(config, state, logger);
   try {
-    status = await openStatus(config.status, { clock, figures, pool, refreshes, roster, logger });
-    const relay = await startRelay({
-      directory: roster,
-      pool,
-      deadlines,
-      figures,
-      clock,
-      logger,
-      settings: config.relay,
-      hostname: clientName,
-      traceDialogue,
-    });
-    for (const { host, port } of relay.addresses) logger.info({ host, port }, 'listening');
-    status?.ready(true);
-    return {
-      addresses: relay.addresses,
-      accounts: () => roster.accounts(),
-      close: async () => {
-        status?.ready(false);
-        await relay.close();
-        pool.close();
-        await roster.close();
-        await status?.close();
-        await close();
-      },
-    };
+    await daemon.start(config);
+    return daemon;
   } catch (error) {
-    await roster.close();
-    await status?.close();
-    await close();
+    await daemon.close();
     throw error;
+  }
+}
+
+class LiveDaemon implements Daemon {
+  readonly #logger: Logger;
+  readonly #around: Surroundings;
+  readonly #lookout: Lookout;
+  readonly #refreshes: RefreshFigures;
+  #status: Status | undefined;
+  #events: EventCommand | undefined;
+  #parts: Parts | undefined;
+  #relay: Relay | undefined;
+  /** Of configurations before, whose sessions have not ended. */
+  readonly #past = new Set<Parts>();
+
+  constructor({ onEvent }: Config, state: StateFile, logger: Logger) {
+    const clock = systemClock;
+    this.#logger = logger;
+    this.#events = this.#eventCommand(onEvent);
+    this.#lookout = new Lookout({ clock, logger, state, tell: (event) => this.#events?.run(event) });
+    this.#refreshes = new RefreshFigures(clock);
+    this.#around = {
+      clock,
+      random: Math.random,
+      logger,
+      witness: allOf(this.#lookout, this.#refreshes),
+      figures: new RelayFigures(),
+      deadlines: new Deadlines(clock),
+    };
+  }
+
+  async start(config: Config): Promise<void> {
+    this.#parts = await openParts(config, this.#around);
+    this.#status = await this.#openStatus(config);
+    this.#relay = await startRelay(this.#parts.relay);
+    this.#sayWhere([]);
+    this.#status?.ready(true);
+  }
+
+  get addresses(): readonly ListenAddress[] {
+    return this.#relay?.addresses ?? [];
+  }
+
+  accounts(): ReturnType<Roster['accounts']> {
+    return this.#parts?.roster.accounts() ?? [];
+  }
+
+  async reconfigure(config: Config): Promise<void> {
+    const [relay, last] = [this.#relay!, this.#parts!];
+    const next = await openParts(config, this.#around, last);
+    const before = this.addresses;
+    const { drained } = await relay.reconfigure(next.relay).catch(async (error: unknown) => {
+      await next.close();
+      throw error;
+    });
+    this.#parts = next;
+    this.#past.add(last);
+    void this.#closeOnce(last, drained);
+    this.#sayWhere(before);
+    this.#lookout.keepOnly(new Set(this.accounts().map(({ account }) => account.name)));
+    for (const [key, name] of [
+      ['stateDir', 'state_dir'],
+      ['status', 'status'],
+    ] as const)
+      if (!isDeepStrictEqual(config[key], last.config[key]))
+        this.#logger.warn({ hint: 'restart serve' }, `another ${name} counts from the next start on`);
+    if (isDeepStrictEqual(config.onEvent, last.config.onEvent)) return;
+    const events = this.#events;
+    this.#events = this.#eventCommand(config.onEvent);
+    await events?.close();
+  }
+
+  async close(): Promise<void> {
+    this.#status?.ready(false);
+    await this.#relay?.close();
+    for (const parts of [...this.#past, this.#parts]) await parts?.close();
+    await this.#status?.close();
+    await this.#lookout.close();
+    await this.#events?.close();
+  }
+
+  /** Not before a token that waits to be written is written: it may be the only valid one. */
+  async #closeOnce(parts: Parts, drained: Promise<void>): Promise<void> {
+    await Promise.all([drained, parts.rest()]);
+    await parts.close();
+    this.#past.delete(parts);
+  }
+
+  /** Of whatever configuration is in service when it is asked. */
+  #openStatus({ status }: Config): Promise<Status | undefined> {
+    const { clock, figures, logger } = this.#around;
+    const roster = { accounts: () => this.accounts() };
+    const pool = { occupancy: () => this.#parts?.pool.occupancy() ?? new Map<string, never>() };
+    return openStatus(status, { clock, figures, logger, pool, refreshes: this.#refreshes, roster });
+  }
+
+  #eventCommand(command: Config['onEvent']): EventCommand | undefined {
+    return command === undefined
+      ? undefined
+      : new EventCommand({ command, clock: systemClock, logger: this.#logger });
+  }
+
+  #sayWhere(before: readonly ListenAddress[]): void {
+    const isIn = (list: readonly ListenAddress[]) => (one: ListenAddress) =>
+      list.some(({ host, port }) => host === one.host && port === one.port);
+    const now = this.addresses;
+    for (const { host, port } of now.filter((one) => !isIn(before)(one)))
+      this.#logger.info({ host, port }, 'listening');
+    for (const { host, port } of before.filter((one) => !isIn(now)(one)))
+      this.#logger.info({ host, port }, 'no longer listening');
   }
 }
 
@@ -118,13 +166,4 @@ function warnAboutRoot(logger: Logger): void {
     {},
     'running as root: run as the owner of the token files instead (User=postfix where sasl-xoauth2 shares them)',
   );
-}
-
-async function warnAboutExposures(
-  config: Config,
-  tokenFiles: readonly string[],
-  logger: Logger,
-): Promise<void> {
-  for (const { message, remedy: hint } of await findExposures(secretFiles(config, tokenFiles)))
-    logger.warn({ hint }, message);
 }

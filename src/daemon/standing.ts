@@ -10,10 +10,12 @@ export interface Standing {
     readonly account: AnyAccount;
     readonly refresh: RefresherStatus | undefined;
   }[];
+  /** Whether it serves by the configuration that is on disk. */
+  readonly isCurrent: boolean;
 }
 
 /** `Relays mail at 127.0.0.1:2525; 3 accounts, 1 in trouble (see mailbearer status)` */
-export function describeStanding({ accounts, addresses }: Standing): string {
+export function describeStanding({ accounts, addresses, isCurrent }: Standing): string {
   const places = addresses.map(({ host, port }) =>
     host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`,
   );
@@ -23,5 +25,7 @@ export function describeStanding({ accounts, addresses }: Standing): string {
     refresh === undefined ? problemOf(account) !== undefined : refresh.problem !== undefined,
   ).length;
   const count = `${accounts.length} ${accounts.length === 1 ? 'account' : 'accounts'}`;
-  return `${work}; ${count}${inTrouble === 0 ? '' : `, ${inTrouble} in trouble (see mailbearer status)`}`;
+  const trouble = inTrouble === 0 ? '' : `, ${inTrouble} in trouble (see mailbearer status)`;
+  const change = isCurrent ? '' : '; a changed configuration was refused (see the log)';
+  return `${work}; ${count}${trouble}${change}`;
 }

@@ -92,6 +92,11 @@ export class Lookout implements RefreshWitness {
     this.#trouble(account, null, account.problem, troubleOf(account.problem));
   }
 
+  /** Looks no more after accounts with other names. */
+  keepOnly(names: ReadonlySet<string>): void {
+    for (const name of this.#followed.keys()) if (!names.has(name)) this.#followed.delete(name);
+  }
+
   /** Resolves when what is being looked at was looked at. */
   looked(): Promise<void> {
     return this.#looking;

@@ -38,6 +38,8 @@ export interface Refresher extends TokenSource {
   status(): RefresherStatus;
   /** Of the stored content that it goes by. */
   readonly version: string;
+  /** Refreshes only for who asks from now on. Resolves when no refresh is under way that has an answer to write. */
+  rest(): Promise<void>;
   /** Waits for a refresh under way, whose answer may be the only valid token. */
   close(): Promise<void>;
 }
@@ -91,6 +93,7 @@ class AccountRefresher implements Refresher {
   #flight: Flight | undefined;
   #timer: Timer | undefined;
   #writeAgainNow = new AbortController();
+  #resting = false;
 
   constructor(options: RefresherOptions) {
     const { account, initial } = options;
@@ -152,6 +155,12 @@ class AccountRefresher implements Refresher {
       nextAttemptAt: state.kind === 'unsaved' ? undefined : state.nextAt,
       problem: 'error' in state ? state.error : undefined,
     };
+  }
+
+  async rest(): Promise<void> {
+    this.#resting = true;
+    this.#timer?.cancel();
+    await this.#flight?.finished;
   }
 
   async close(): Promise<void> {
@@ -286,7 +295,8 @@ class AccountRefresher implements Refresher {
   /** Until the next attempt is due. */
   #sleep(): void {
     this.#timer?.cancel();
-    if (this.#closing.signal.aborted || this.#flight || this.#state.kind === 'unsaved') return;
+    const isIdle = this.#resting || this.#closing.signal.aborted;
+    if (isIdle || this.#flight || this.#state.kind === 'unsaved') return;
     const { nextAt } = this.#state;
     const wait = Math.min(nextAt - this.#now(), longestSleepMs);
     const wake = () => (nextAt <= this.#now() ? this.#refresh() : this.#sleep());

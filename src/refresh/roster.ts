@@ -28,6 +28,11 @@ export interface RosterOptions extends CensusOptions {
 export interface Roster extends AccountDirectory {
   /** In order of appearance. `refresh` is undefined for a broken account. */
   accounts(): { readonly account: AnyAccount; readonly refresh: RefresherStatus | undefined }[];
+  /**
+   * Another roster follows the files from now on; whoever still has accounts of this one gets tokens. Resolves when
+   * no refresh is under way.
+   */
+  rest(): Promise<void>;
   /** Ends all refreshing; waits for answers under way to be written. */
   close(): Promise<void>;
 }
@@ -100,6 +105,15 @@ class LiveRoster implements Roster {
       account: accountOf(member),
       refresh: member.kind === 'live' ? member.tokens.status() : undefined,
     }));
+  }
+
+  async rest(): Promise<void> {
+    this.#closed = true;
+    this.#watch.close();
+    await this.#scanning;
+    const members = [...this.#members.values()];
+    const resting = members.map((member) => (member.kind === 'live' ? member.tokens.rest() : undefined));
+    await Promise.all([...resting, ...this.#leaving]);
   }
 
   async close(): Promise<void> {

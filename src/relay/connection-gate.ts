@@ -8,11 +8,16 @@ import { formatReply, type Reply } from '../protocol/smtp/reply.js';
 import { tooManyConnections, tooManyFromOneAddress } from './limits.js';
 
 export class ConnectionGate {
-  readonly #limits: RelayLimits;
+  #limits: RelayLimits;
   readonly #byAddress = new Map<string, number>();
   #all = 0;
 
   constructor(limits: RelayLimits) {
+    this.#limits = limits;
+  }
+
+  /** Other limits from now on; whoever is in stays. */
+  restrict(limits: RelayLimits): void {
     this.#limits = limits;
   }
 

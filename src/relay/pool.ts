@@ -20,6 +20,8 @@ export interface PoolOptions {
   readonly logger: Logger;
   readonly clientName: string;
   readonly traceDialogue: boolean;
+  /** Of a pool before this one. */
+  readonly extensions?: ExtensionMemory | undefined;
 }
 
 /** Where a transaction gets its session. */
@@ -30,13 +32,19 @@ export class UpstreamPool {
   /** By the account's name; those that have sent mail since the start. */
   readonly #accounts = new Map<string, AccountSessions>();
   /** What the servers offered to the sessions that were opened. */
-  readonly extensions = new ExtensionMemory();
+  readonly extensions: ExtensionMemory;
   readonly figures: RelayFigures;
   readonly #closing = new AbortController();
 
   constructor(options: PoolOptions) {
     this.#options = options;
     this.figures = options.figures;
+    this.extensions = options.extensions ?? new ExtensionMemory();
+  }
+
+  /** Sessions end with the message that they serve; nothing is kept for a next one. */
+  retire(): void {
+    for (const sessions of this.#accounts.values()) sessions.close();
   }
 
   /**

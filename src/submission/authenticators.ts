@@ -6,7 +6,7 @@
 import type { ListenerAuthSettings } from '../config/listener.js';
 import type { Clock } from '../core/clock.js';
 import type { Logger } from '../core/logger.js';
-import { AttemptLimiter } from './attempt-limiter.js';
+import type { AttemptLimiter } from './attempt-limiter.js';
 import { Authenticator } from './authenticator.js';
 import type { BearerCheck } from './identity.js';
 import { FilePasswords, passwordTurns } from './passwords.js';
@@ -14,24 +14,23 @@ import { FilePasswords, passwordTurns } from './passwords.js';
 export interface AuthenticatorMeans {
   readonly clock: Clock;
   readonly logger: Logger;
+  /** Counts guesses; it outlives a configuration. */
+  readonly limiter: AttemptLimiter;
 }
 
 export class Authenticators {
   readonly #means: AuthenticatorMeans;
-  readonly #limiter: AttemptLimiter;
   readonly #turns = passwordTurns();
   /** By path. */
   readonly #files = new Map<string, FilePasswords>();
 
   constructor(means: AuthenticatorMeans) {
     this.#means = means;
-    this.#limiter = new AttemptLimiter(means.clock);
   }
 
   /** Of one port. */
   async open({ oauth2, passwordsFile, upstreamToken }: ListenerAuthSettings): Promise<Authenticator> {
-    const { clock, logger } = this.#means;
-    const limiter = this.#limiter;
+    const { clock, limiter, logger } = this.#means;
     const checks = oauth2 && (await import('./bearer.js')).createOAuth2Checks(oauth2, clock, logger);
     if (upstreamToken === 'client')
       return new Authenticator({ limiter, passwords: [], bearer: checks?.bearer ?? leftToUpstream });

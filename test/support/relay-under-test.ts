@@ -66,6 +66,11 @@ export interface RelayUnderTest {
   /** Of the first address. */
   readonly port: number;
   readonly log: LogLine[];
+  /** Other accounts and settings, through a pool of their own; resolves when sessions of before have ended. */
+  reconfigure(
+    accounts: readonly (TestAccount | BrokenAccount)[],
+    settings?: Partial<RelaySettings>,
+  ): Promise<{ readonly drained: Promise<void> }>;
   close(): Promise<void>;
 }
 
@@ -79,28 +84,40 @@ export async function startTestRelay(
   const deadlines = new Deadlines(clock);
   const figures = new RelayFigures();
   const common = { clock, deadlines, figures, logger, traceDialogue: true };
-  const pool = new UpstreamPool({ ...common, clientName: 'client.example' });
-  const relay = await startRelay({
-    ...common,
-    pool,
-    hostname: 'relay.example',
-    directory: directoryOf(accounts, clock),
-    settings: {
-      listen: [plainListener({ host: '127.0.0.1', port: 0 })],
-      unknownSender: 'defer',
-      bareNewlines: 'defuse',
-      limits: defaultLimits,
-      ...settings,
-    },
-  });
+  const pools: UpstreamPool[] = [];
+  const optionsWith = (
+    accounts: readonly (TestAccount | BrokenAccount)[],
+    settings: Partial<RelaySettings>,
+  ) => {
+    const pool = new UpstreamPool({ ...common, clientName: 'client.example' });
+    pools.push(pool);
+    const listen = [plainListener({ host: '127.0.0.1', port: 0 })];
+    return {
+      ...common,
+      pool,
+      hostname: 'relay.example',
+      directory: directoryOf(accounts, clock),
+      settings: {
+        listen,
+        unknownSender: 'defer',
+        bareNewlines: 'defuse',
+        limits: defaultLimits,
+        ...settings,
+      } as const,
+    };
+  };
+  const relay = await startRelay(optionsWith(accounts, settings));
   return {
-    addresses: relay.addresses,
+    get addresses() {
+      return relay.addresses;
+    },
     figures,
     port: relay.addresses[0]!.port,
     log,
+    reconfigure: (accounts, settings = {}) => relay.reconfigure(optionsWith(accounts, settings)),
     close: async () => {
       await relay.close();
-      pool.close();
+      for (const pool of pools) pool.close();
     },
   };
 }

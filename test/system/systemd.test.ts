@@ -78,6 +78,28 @@ describe.skipIf(skip)('a service of systemd', () => {
     expect(told().filter(({ READY }) => READY !== undefined)).toHaveLength(1);
   });
 
+  it('says when it reads its configuration again, and whether that one is in service', async () => {
+    const service = serve();
+    await toldThat(({ READY }) => READY === '1');
+    const good = await readFile(config, 'utf8');
+    await writeFile(config, '{');
+    const readies = () => told().filter(({ READY }) => READY === '1');
+    await eventually('it to be ready again', () => (readies().length > 1 ? true : undefined), manager.output);
+    expect(readies().at(-1)?.STATUS).toMatch(/; a changed configuration was refused \(see the log\)$/);
+    await writeFile(config, good);
+    await eventually('it to be well again', () => (readies().length > 2 ? true : undefined), manager.output);
+    expect(readies().at(-1)?.STATUS).toMatch(/; 0 accounts$/);
+    const kinds = told().map(({ READY, RELOADING }) => (READY ? 'ready' : RELOADING ? 'reloading' : 'other'));
+    expect(kinds).toEqual(['ready', 'reloading', 'ready', 'reloading', 'ready']);
+    const { at, MONOTONIC_USEC } = told()[1]!;
+    const { at: before } = told()[0]!;
+    // By the clock that systemd goes by, after what was told before and before it was heard.
+    expect(Number(MONOTONIC_USEC)).toBeGreaterThan(before!);
+    expect(Number(MONOTONIC_USEC)).toBeLessThan(at!);
+    service.signal('SIGTERM');
+    await service.finished;
+  });
+
   it('says that it is alive, where systemd watches it', async () => {
     serve({ WATCHDOG_USEC: '1000000' });
     const beats = () => told().filter(({ WATCHDOG }) => WATCHDOG === '1');

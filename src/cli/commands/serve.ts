@@ -1,9 +1,15 @@
-/** `mailbearer serve`: runs until SIGTERM or SIGINT, then finishes what is in flight and exits with 0. */
+/**
+ * `mailbearer serve`: runs until SIGTERM or SIGINT, then finishes what is in flight and exits with 0. SIGHUP, and a
+ * changed file, make it read its configuration again.
+ */
+import { isatty } from 'node:tty';
 import { loadConfig } from '../../config/load.js';
+import type { Loaded } from '../../config/parse.js';
 import { systemClock, type Timer } from '../../core/clock.js';
 import { exitStatus } from '../../core/errors.js';
 import type { LogLevel } from '../../core/logger.js';
 import { createLog, type LogFormat } from '../../daemon/log.js';
+import { fingerprintOf, Reloader } from '../../daemon/reload.js';
 import { startDaemon } from '../../daemon/serve.js';
 import { describeStanding } from '../../daemon/standing.js';
 import { findServiceManager } from '../../daemon/systemd.js';
@@ -15,24 +21,45 @@ export interface ServeOptions {
 }
 
 const dayMs = 24 * 3_600_000;
+const standardInput = 0;
 
 /** Throws AppError when it cannot start. */
 export async function runServe(options: ServeOptions): Promise<number> {
-  const loaded = await loadConfig({ configFile: options.configFile, env: process.env });
-  const config =
-    options.logLevel === undefined ? loaded.config : { ...loaded.config, logLevel: options.logLevel };
+  const signals = heedSignals();
+  const { config, warnings } = await load(options);
+  const fingerprint = await fingerprintOf(config);
   const log = await createLog(config.logLevel, options.logFormat ?? 'auto');
   const manager = findServiceManager({ env: process.env, clock: systemClock, logger: log });
   try {
-    for (const warning of loaded.warnings) log.warn({ config: config.source }, warning);
-    const stop = stopSignal();
+    for (const warning of warnings) log.warn({ config: config.source }, warning);
     const daemon = await startDaemon(config, log);
+    let isCurrent = true;
+    const reloader = await Reloader.start({
+      config,
+      fingerprint,
+      load: () => load(options),
+      apply: async (next) => {
+        await daemon.reconfigure(next);
+        log.setLevel(next.logLevel);
+      },
+      onBegin: () => manager?.reloading(),
+      onEnd: (success) => {
+        isCurrent = success;
+        manager?.ready();
+      },
+      clock: systemClock,
+      logger: log,
+    });
     log.info({ config: config.source ?? 'none' }, 'ready');
-    manager?.standing(() => describeStanding({ addresses: daemon.addresses, accounts: daemon.accounts() }));
+    manager?.standing(() =>
+      describeStanding({ addresses: daemon.addresses, accounts: daemon.accounts(), isCurrent }),
+    );
     manager?.ready();
-    const signal = await awake(stop);
+    signals.onHangUp(() => reloader.reload());
+    const signal = await awake(signals.stop);
     log.info({ signal }, 'stopping: finishing the messages in flight');
     manager?.stopping();
+    await reloader.close();
     await daemon.close();
     log.info({}, 'stopped');
     return exitStatus.ok;
@@ -40,6 +67,11 @@ export async function runServe(options: ServeOptions): Promise<number> {
     await manager?.close();
     log.flush();
   }
+}
+
+async function load({ configFile, logLevel }: ServeOptions): Promise<Loaded> {
+  const loaded = await loadConfig({ configFile, env: process.env });
+  return logLevel === undefined ? loaded : { ...loaded, config: { ...loaded.config, logLevel } };
 }
 
 /** What listens nowhere has nothing else that keeps the process alive. */
@@ -50,9 +82,27 @@ async function awake<T>(until: Promise<T>): Promise<T> {
   return until.finally(() => timer.cancel());
 }
 
-/** The first of the two signals; a second SIGINT ends the process at once, as people at a terminal expect. */
-function stopSignal(): Promise<NodeJS.Signals> {
-  return new Promise((resolve) => {
+interface Signals {
+  /** The first that ends the service; a second SIGINT ends the process at once, as people at a terminal expect. */
+  readonly stop: Promise<NodeJS.Signals>;
+  /** Calls `act` for each SIGHUP, one that has come already included. */
+  onHangUp(act: () => void): void;
+}
+
+function heedSignals(): Signals {
+  const hasTerminal = isatty(standardInput);
+  let wasHungUp = false;
+  let hangUp: () => void = () => (wasHungUp = true);
+  const stop = new Promise<NodeJS.Signals>((resolve) => {
     for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => resolve(signal));
+    // A terminal that has gone takes along what ran on it.
+    process.on('SIGHUP', () => (hasTerminal && !isatty(standardInput) ? resolve('SIGHUP') : hangUp()));
   });
+  return {
+    stop,
+    onHangUp: (act) => {
+      hangUp = act;
+      if (wasHungUp) act();
+    },
+  };
 }
