@@ -13,6 +13,8 @@ import { programsMissing, unpackedMissing } from './requirements.js';
 import { obtainTokens } from './sign-in.js';
 
 const alice = 'alice@example.test';
+/** Has no account here: the default one says where the server is. */
+const bob = 'bob@example.test';
 const inbox = 'inbox@example.test';
 
 describe.skipIf(programsMissing() || unpackedMissing('curl'))('a token that the relay passes on', () => {
@@ -21,23 +23,23 @@ describe.skipIf(programsMissing() || unpackedMissing('curl'))('a token that the 
   let message: string;
 
   beforeAll(async () => {
-    service = await startMailService({ accounts: [alice], recipients: [inbox] });
+    service = await startMailService({ accounts: [alice, bob], recipients: [inbox] });
     const port = await freePort();
     const auth = { required: true, upstream_token: 'client' };
-    const config = { relay: { listen: { address: `127.0.0.1:${port}`, auth } } };
-    relay = await prepareRelay(service, { port, config });
+    const config = { default_account: alice, relay: { listen: { address: `127.0.0.1:${port}`, auth } } };
+    relay = await prepareRelay(service, { port, config, accounts: { [alice]: { provider: 'corp' } } });
     await relay.writeToken(alice, { access_token: 'stored', refresh_token: 'stored', expiry: '9999999999' });
     await relay.start();
     message = join(service.directory, 'message.eml');
     await writeFile(message, 'Subject: my own\r\n\r\nIt works.\r\n');
   });
 
-  const send = (mechanism: string, token: string) =>
+  const send = (mechanism: string, token: string, user = alice) =>
     run(
       'curl',
       [
-        ...['--silent', '--show-error', '--login-options', `AUTH=${mechanism}`, '--user', alice],
-        ...['--oauth2-bearer', token, '--mail-from', alice, '--mail-rcpt', inbox, '--upload-file', message],
+        ...['--silent', '--show-error', '--login-options', `AUTH=${mechanism}`, '--user', user],
+        ...['--oauth2-bearer', token, '--mail-from', user, '--mail-rcpt', inbox, '--upload-file', message],
         `smtp://127.0.0.1:${relay.port}/c.test`,
       ],
       { env: withLaterCurl() },
@@ -54,6 +56,15 @@ describe.skipIf(programsMissing() || unpackedMissing('curl'))('a token that the 
       expect(arrived).toContain('It works.');
     },
   );
+
+  it('of somebody who has no account here is passed on to the server of the default one', async () => {
+    const { accessToken } = await obtainTokens(service.provider, bob);
+    const known = (await service.server.messages(inbox)).length;
+    await send('XOAUTH2', accessToken, bob);
+    expect(String(await service.server.nextMessage(inbox, known))).toContain(
+      `(Authenticated sender: ${bob})`,
+    );
+  });
 
   it.each(['XOAUTH2', 'OAUTHBEARER'])(
     'by %s is refused where the upstream server refuses it',
