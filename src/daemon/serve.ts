@@ -31,13 +31,20 @@ export interface Daemon {
   close(): Promise<void>;
 }
 
-/** Throws AppError config-invalid (accounts that contradict each other) or listen-failed. */
-export async function startDaemon(config: Config, logger: Logger): Promise<Daemon> {
+/**
+ * Throws AppError config-invalid (accounts that contradict each other) or listen-failed.
+ * @param inherited descriptors of sockets that the process was started with
+ */
+export async function startDaemon(
+  config: Config,
+  logger: Logger,
+  inherited: readonly number[] = [],
+): Promise<Daemon> {
   warnAboutRoot(logger);
   const state = await openState(config, logger);
   const daemon = new LiveDaemon(config, state, logger);
   try {
-    await daemon.start(config);
+    await daemon.start(config, inherited);
     return daemon;
   } catch (error) {
     await daemon.close();
@@ -73,10 +80,10 @@ class LiveDaemon implements Daemon {
     };
   }
 
-  async start(config: Config): Promise<void> {
+  async start(config: Config, inherited: readonly number[]): Promise<void> {
     this.#parts = await openParts(config, this.#around);
     this.#status = await this.#openStatus(config);
-    this.#relay = await startRelay(this.#parts.relay);
+    this.#relay = await startRelay(this.#parts.relay, inherited);
     this.#sayWhere([]);
     this.#status?.ready(true);
   }

@@ -33,11 +33,20 @@ export interface Relay {
   close(): Promise<void>;
 }
 
-/** Throws AppError listen-failed or config-invalid (a certificate); nothing is left open then. */
-export async function startRelay(options: RelayOptions): Promise<Relay> {
+/**
+ * Throws AppError listen-failed or config-invalid (a certificate); nothing is left open then.
+ * @param inherited descriptors of sockets that are used where relay.listen names their addresses
+ */
+export async function startRelay(options: RelayOptions, inherited: readonly number[] = []): Promise<Relay> {
   const relay = new LiveRelay(options);
-  await relay.reconfigure(options);
-  return relay;
+  try {
+    await relay.adopt(inherited);
+    await relay.reconfigure(options);
+    return relay;
+  } catch (error) {
+    await relay.close();
+    throw error;
+  }
 }
 
 class LiveRelay implements Relay {
@@ -46,6 +55,7 @@ class LiveRelay implements Relay {
   readonly #generations = new Set<Generation>();
   #present: Generation | undefined;
   #sockets: readonly ListeningSocket[] = [];
+  #inherited: ReadonlySet<ListeningSocket> = new Set();
 
   constructor({ clock, logger, settings }: RelayOptions) {
     this.#clock = clock;
@@ -59,6 +69,12 @@ class LiveRelay implements Relay {
 
   get addresses(): readonly ListenAddress[] {
     return this.#sockets.map(({ address }) => address);
+  }
+
+  async adopt(descriptors: readonly number[]): Promise<void> {
+    const { floodLog } = this.#lasting;
+    this.#sockets = await Promise.all(descriptors.map((one) => ListeningSocket.adopt(one, floodLog)));
+    this.#inherited = new Set(this.#sockets);
   }
 
   async reconfigure(options: RelayOptions): Promise<{ readonly drained: Promise<void> }> {
@@ -75,6 +91,7 @@ class LiveRelay implements Relay {
         if (at < 0) opened.push(socket);
         ports.push({ socket, accept: await next.reception(settings, socket) });
       }
+      for (const socket of before) if (this.#inherited.has(socket)) throw unnamed(socket.address);
     } catch (error) {
       for (const socket of opened) socket.close();
       void next.retire();
@@ -118,6 +135,18 @@ class LiveRelay implements Relay {
     const open = ListeningSocket.open(settings, this.#lasting.floodLog);
     return mayLack ? open.catch(ignoreMissingIPv6) : open;
   }
+}
+
+/** Clients that come there would wait for an answer that nobody gives: who passed the socket on holds it open. */
+function unnamed({ host, port }: ListenAddress): AppError {
+  const address = host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+  return new AppError(
+    'config-invalid',
+    `relay.listen does not name ${address}, a socket that serve was given`,
+    {
+      hint: `add "${address}" to relay.listen, or take its ListenStream= out of the socket unit`,
+    },
+  );
 }
 
 /** `mayLack`: not every machine has such an address. */

@@ -1,5 +1,5 @@
 /**
- * An address that is listened on. Who takes the connections may change while it is open: none is refused or lost
+ * An address that is listened on, by a socket of its own or one that the process was started with. Who takes the connections may change while it is open: none is refused or lost
  * meanwhile.
  */
 import { createServer, type Server, type Socket } from 'node:net';
@@ -38,6 +38,13 @@ export class ListeningSocket {
     return socket;
   }
 
+  /** One that systemd, or who else started the process, listens on already. Throws AppError listen-failed. */
+  static async adopt(descriptor: number, floodLog: FloodLog): Promise<ListeningSocket> {
+    const socket = new ListeningSocket({ host: '', port: 0 }, floodLog);
+    await socket.#adopt(descriptor);
+    return socket;
+  }
+
   /** The real one, where a name or port 0 was asked for. */
   get address(): ListenAddress {
     const address = this.#server.address();
@@ -46,7 +53,8 @@ export class ListeningSocket {
   }
 
   isAt({ host, port }: ListenAddress): boolean {
-    return this.wanted.host === host && this.wanted.port === port;
+    const { address, wanted } = this;
+    return [wanted, address].some((own) => own.host === host && own.port === port);
   }
 
   /** From now on, `accept` gets each connection, paused. */
@@ -77,6 +85,24 @@ export class ListeningSocket {
         this.#server.off('error', fail);
         resolve();
       });
+    });
+  }
+
+  #adopt(descriptor: number): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#server.once('error', (cause) =>
+        reject(
+          new AppError(
+            'listen-failed',
+            `descriptor ${descriptor} is no socket to listen on: ${describeCause(cause)}`,
+            {
+              hint: 'see the socket unit: the relay takes those with ListenStream= and an address of TCP',
+              cause,
+            },
+          ),
+        ),
+      );
+      this.#server.listen({ fd: descriptor }, backlog, resolve);
     });
   }
 }

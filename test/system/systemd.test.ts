@@ -6,12 +6,15 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { exitStatus } from '../../src/core/errors.js';
 import {
   eventually,
+  freePort,
+  isListenedOn,
   type RunningProgram,
   startProgram,
   Teardown,
   temporaryDirectory,
 } from '../support/process.js';
-import { type Conversation, startBinary } from '../support/run-binary.js';
+import { endClients, greetedClient } from '../support/relay-under-test.js';
+import { binaryPath, type Conversation, startBinary } from '../support/run-binary.js';
 import { toolsMissing } from './requirements.js';
 
 type Message = Readonly<Record<string, string>> & { readonly at?: number };
@@ -146,5 +149,35 @@ describe.skipIf(skip)('a service of systemd', () => {
     const { status, stderr } = await service.finished;
     expect(status).toBe(exitStatus.ok);
     expect(stderr.match(/systemd cannot be told/g)).toHaveLength(1);
+  });
+
+  it('takes the sockets that systemd listens on, with whoever waits there, also after a reload', async () => {
+    const [port, other] = [await freePort(), await freePort()];
+    const settings = JSON.parse(await readFile(config, 'utf8')) as object;
+    const configure = (listen: string[], ...more: object[]) =>
+      writeFile(config, JSON.stringify(Object.assign({ ...settings, relay: { listen } }, ...more)));
+    await configure([`127.0.0.1:${port}`, `127.0.0.1:${other}`]);
+    const activator = teardown.add(
+      startProgram('systemd-socket-activate', [
+        `--listen=127.0.0.1:${port}`,
+        process.execPath,
+        binaryPath,
+        'serve',
+        `--config-file=${config}`,
+      ]),
+    );
+    await activator.waitForOutput(/Listening on/);
+    // It is started by this.
+    const client = await greetedClient(port);
+    expect(await client.say('MAIL FROM:<a@b.example>')).toMatch(/^451 /);
+    expect(await isListenedOn(other)).toBe(true);
+    await configure([`127.0.0.1:${other}`]);
+    await activator.waitForOutput(new RegExp(`refused[^\\n]*relay.listen does not name 127.0.0.1:${port}`));
+    await configure([`127.0.0.1:${port}`], { client_id: 'another' });
+    await activator.waitForOutput(/configuration reloaded/);
+    expect(await (await greetedClient(port)).say('NOOP')).toMatch(/^250 /);
+    expect(await isListenedOn(other)).toBe(false);
+    expect(await client.say('NOOP')).toMatch(/^250 /);
+    endClients();
   });
 });

@@ -12,7 +12,7 @@ import { createLog, type LogFormat } from '../../daemon/log.js';
 import { fingerprintOf, Reloader } from '../../daemon/reload.js';
 import { startDaemon } from '../../daemon/serve.js';
 import { describeStanding } from '../../daemon/standing.js';
-import { findServiceManager } from '../../daemon/systemd.js';
+import { findServiceManager, takeInheritedSockets } from '../../daemon/systemd.js';
 
 export interface ServeOptions {
   readonly configFile?: string | undefined;
@@ -32,7 +32,7 @@ export async function runServe(options: ServeOptions): Promise<number> {
   const manager = findServiceManager({ env: process.env, clock: systemClock, logger: log });
   try {
     for (const warning of warnings) log.warn({ config: config.source }, warning);
-    const daemon = await startDaemon(config, log);
+    const daemon = await startDaemon(config, log, takeInheritedSockets(process.env));
     let isCurrent = true;
     const reloader = await Reloader.start({
       config,
