@@ -33,6 +33,8 @@ const programs = {
   // Not python3-minimal, which has no smtplib.
   python3: ['python3', '-c', 'import json, smtplib'],
   swaks: ['swaks', '--version'],
+  // Of every Debian; it installs into a directory, which needs root.
+  dpkg: ['sh', '-c', 'test "$(id -u)" = 0 && dpkg-deb --version'],
   // For its programs: no service manager runs in a test.
   systemd: ['systemd-notify', '--version'],
   // For completion and the manual pages.
