@@ -22,7 +22,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   refresh: ['core', 'providers', 'config', 'accounts', 'tokens', 'oauth'],
   submission: ['core', 'providers', 'config', 'accounts', 'protocol', 'oauth'],
   relay: ['core', 'providers', 'config', 'accounts', 'protocol', 'refresh', 'submission'],
-  status: ['core', 'providers', 'config', 'accounts', 'refresh', 'relay'],
+  status: ['core', 'providers', 'config', 'accounts', 'protocol', 'refresh', 'relay'],
   daemon: [
     'core',
     'providers',

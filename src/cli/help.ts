@@ -172,6 +172,15 @@ Examples:
   $ mailbearer passwd remove scan@corp.example hall-printer
 `;
 
+const dashboardHelp = `
+The status page of the serve that runs names mailboxes, so a browser must be let in: with a URL that works once,
+within five minutes, printed for whoever can read the key of serve (root and its own user). The configuration opens
+the page: "status": { "listen": "127.0.0.1:8025" }.
+
+Examples:
+  $ sudo mailbearer dashboard
+`;
+
 const completionHelp = `
 Examples:
   $ mailbearer completion bash | sudo tee /usr/share/bash-completion/completions/mailbearer
@@ -200,6 +209,7 @@ export const commandHelp: Readonly<Record<string, string>> = {
   doctor: doctorHelp,
   'test-send': testSendHelp,
   passwd: passwdHelp,
+  dashboard: dashboardHelp,
   completion: completionHelp,
   serve: serveHelp,
 };

@@ -229,6 +229,11 @@ export function createProgram(
       finish(await runServe({ ...globals(), ...options }));
     });
 
+  subcommand('dashboard', 'print a URL that opens the status page').action(async () => {
+    const { runDashboard } = await import('./commands/dashboard.js');
+    finish(await runDashboard(globals(), ui));
+  });
+
   subcommand('completion', 'print the completion of a shell')
     .addArgument(new Argument('<shell>', 'which').choices(shells))
     .action(async (shell: Shell) => {

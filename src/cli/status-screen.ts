@@ -3,15 +3,19 @@
  * mends it. Where it is shown again and again, it is never more than the terminal has lines: the worst first then.
  */
 import { formatDuration } from '../core/duration.js';
+import type { MessageTotals } from '../status/snapshot.js';
 import { isWell, type Standing } from './standing.js';
 import { formatTable } from './table.js';
 import type { Ui } from './ui.js';
+
+/** With what the daemon says of the account's messages since it started; null where none says anything. */
+type Shown = Standing & { readonly messages?: MessageTotals | null };
 
 const header = ['ACCOUNT', 'PROVIDER', 'STATE', 'EXPIRES', 'REFRESHED', 'NEXT REFRESH', 'FIRST END'];
 
 /** `fits`: no more than the terminal has room for. */
 export async function showStandings(
-  standings: readonly Standing[],
+  standings: readonly Shown[],
   now: number,
   fits: boolean,
   ui: Ui,
@@ -32,7 +36,8 @@ export async function showStandings(
   ui.say(`… and ${rest.length} more, of which ${needy} attention`);
 }
 
-function tableOf(standings: readonly Standing[], now: number, ui: Ui): string[] {
+function tableOf(standings: readonly Shown[], now: number, ui: Ui): string[] {
+  const counts = standings.some(({ messages }) => messages);
   const rows = standings.map((one) => [
     one.account,
     one.provider ?? '-',
@@ -41,8 +46,9 @@ function tableOf(standings: readonly Standing[], now: number, ui: Ui): string[] 
     sinceThen(one.last_refresh, now),
     one.state === 'broken' ? '-' : untilThen(one.next_refresh, now),
     firstEnd(one, now),
+    ...(counts ? [sentOf(one)] : []),
   ]);
-  return formatTable([header, ...rows], ui.width);
+  return formatTable([counts ? [...header, 'SENT'] : header, ...rows], ui.width);
 }
 
 interface Words {
@@ -62,7 +68,7 @@ function wordsAbout({ account, ends, hint, problem }: Standing): Words[] {
 }
 
 /** All in their order, or as many of the worst as there is room for, and one in any case. */
-function chooseFitting(standings: readonly Standing[], now: number, ui: Ui): readonly Standing[] {
+function chooseFitting(standings: readonly Shown[], now: number, ui: Ui): readonly Shown[] {
   const { height = Infinity } = ui;
   // The cursor needs a line of its own.
   if (linesOf(standings, now, ui) < height) return standings;
@@ -72,7 +78,7 @@ function chooseFitting(standings: readonly Standing[], now: number, ui: Ui): rea
   return worstFirst.slice(0, count);
 }
 
-function linesOf(standings: readonly Standing[], now: number, ui: Ui): number {
+function linesOf(standings: readonly Shown[], now: number, ui: Ui): number {
   const { width = Infinity } = ui;
   const words = standings
     .flatMap(wordsAbout)
@@ -91,6 +97,13 @@ function badness({ ends, problem, state }: Standing): number {
   if (problem !== null) return 3;
   if (ends.some((end) => end.warning_days !== null)) return 2;
   return state === 'due' ? 1 : 0;
+}
+
+/** `12`, or `12 (3 not)` of 15. */
+function sentOf({ messages }: Shown): string {
+  if (messages === null || messages === undefined) return '-';
+  const others = messages.deferred + messages.refused + messages.cut_off;
+  return `${messages.sent}${others === 0 ? '' : ` (${others} not)`}`;
 }
 
 /** `sign-in in 90d`: a day is exact enough. */

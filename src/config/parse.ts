@@ -81,7 +81,11 @@ function toConfig(raw: RawConfig, source: string | undefined): Config {
       bareNewlines: raw.relay.bare_newlines,
       limits: relayLimits(raw.relay.limits),
     },
-    status: raw.status.listen && { listen: raw.status.listen, nameAccounts: raw.status.name_accounts },
+    status: raw.status.listen && {
+      listen: raw.status.listen,
+      keyFile: raw.status.key_file,
+      nameAccounts: raw.status.name_accounts,
+    },
   };
 }
 

@@ -13,6 +13,8 @@ export interface StatusSettings {
   readonly listen: StatusAddress;
   /** Whether what is open to all, the metrics, names accounts. */
   readonly nameAccounts: boolean;
+  /** Absolute path; undefined: beside the state file. Whoever can read it may see the page. */
+  readonly keyFile?: string | undefined;
 }
 
 /** `127.0.0.1:8025`, `[::1]:8025`, `localhost:8025` or `unix:/run/mailbearer/status`. */

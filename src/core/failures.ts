@@ -269,8 +269,15 @@ export const failures = {
     'fix-config',
     unavailable,
     [451, '3.0'],
-    'the relay cannot listen',
-    'Stop the other program on the port, or change `relay.listen`.',
+    'a port cannot be opened',
+    'Stop the other program on the port, or change `relay.listen` or `status.listen`.',
+  ),
+  'daemon-unreachable': failure(
+    'fix-config',
+    unavailable,
+    [451, '3.0'],
+    'no running serve answers',
+    'Start `serve` with the same configuration and the same `state_dir`, and run the command as root or as its user.',
   ),
   internal: failure(
     'report-bug',

@@ -57,6 +57,7 @@ class LiveDaemon implements Daemon {
   readonly #around: Surroundings;
   readonly #lookout: Lookout;
   readonly #refreshes: RefreshFigures;
+  readonly #stateFile: string;
   #status: Status | undefined;
   #events: EventCommand | undefined;
   #parts: Parts | undefined;
@@ -67,6 +68,7 @@ class LiveDaemon implements Daemon {
   constructor({ onEvent }: Config, state: StateFile, logger: Logger) {
     const clock = systemClock;
     this.#logger = logger;
+    this.#stateFile = state.path;
     this.#events = this.#eventCommand(onEvent);
     this.#lookout = new Lookout({ clock, logger, state, tell: (event) => this.#events?.run(event) });
     this.#refreshes = new RefreshFigures(clock);
@@ -142,7 +144,8 @@ class LiveDaemon implements Daemon {
     const { clock, figures, logger } = this.#around;
     const roster = { accounts: () => this.accounts() };
     const pool = { occupancy: () => this.#parts?.pool.occupancy() ?? new Map<string, never>() };
-    return openStatus(status, { clock, figures, logger, pool, refreshes: this.#refreshes, roster });
+    const [refreshes, stateFile] = [this.#refreshes, this.#stateFile];
+    return openStatus(status, { clock, figures, logger, pool, refreshes, roster, stateFile });
   }
 
   #eventCommand(command: Config['onEvent']): EventCommand | undefined {

@@ -1,7 +1,10 @@
 /** Puts the status server together, where one is configured; what it takes to serve is loaded only then. */
 import type { StatusSettings } from '../config/status.js';
+import { toAppError } from '../core/errors.js';
 import type { Logger } from '../core/logger.js';
+import type { Secret } from '../core/secret.js';
 import type { StatusSource } from '../status/source.js';
+import { keyFilePath, readOrMakeKey } from '../status/key-file.js';
 import { packageVersion } from './version.js';
 
 export interface Status {
@@ -12,19 +15,32 @@ export interface Status {
 
 type Parts = Pick<StatusSource, 'clock' | 'figures' | 'pool' | 'refreshes' | 'roster'> & {
   readonly logger: Logger;
+  /** Its path. */
+  readonly stateFile: string;
 };
 
 /** Throws AppError listen-failed or config-invalid. */
 export async function openStatus(
   settings: StatusSettings | undefined,
-  { logger, ...parts }: Parts,
+  { logger, stateFile, ...parts }: Parts,
 ): Promise<Status | undefined> {
   if (settings === undefined) return undefined;
   let isReady = false;
-  const { listen, nameAccounts } = settings;
+  const { keyFile, listen, nameAccounts } = settings;
   const source = { ...parts, nameAccounts, version: packageVersion(), isReady: () => isReady };
   const { startStatusServer } = await import('../status/server.js');
-  const server = await startStatusServer(listen, source, logger);
+  const { Access } = await import('../status/access.js');
+  const access = new Access(await keyFrom(keyFilePath(keyFile, stateFile), logger), parts.clock);
+  const server = await startStatusServer(listen, source, access, logger);
   logger.info({ where: server.where }, 'showing the status');
   return { ready: (is) => void (isReady = is), close: () => server.close() };
+}
+
+/** Mail does not wait for a page: without a key nobody is let in, and the log says why. */
+async function keyFrom(path: string, logger: Logger): Promise<Secret | undefined> {
+  return readOrMakeKey(path).catch((error: unknown) => {
+    const { hint, message } = toAppError(error);
+    logger.warn({ hint }, `the status page lets nobody in: ${message}`);
+    return undefined;
+  });
 }

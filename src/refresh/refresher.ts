@@ -48,6 +48,7 @@ export interface RefresherStatus {
   readonly state: State['kind'];
   readonly refreshing: boolean;
   /** Of the token in hand. Milliseconds since the epoch. */
+  readonly issuedAt: number | undefined;
   readonly expiresAt: number | undefined;
   readonly nextAttemptAt: number | undefined;
   readonly problem: AppError | undefined;
@@ -151,6 +152,7 @@ class AccountRefresher implements Refresher {
     return {
       state: state.kind,
       refreshing: this.#flight !== undefined,
+      issuedAt: state.held?.issuedAt,
       expiresAt: state.held?.token.expiresAt,
       nextAttemptAt: state.kind === 'unsaved' ? undefined : state.nextAt,
       problem: 'error' in state ? state.error : undefined,

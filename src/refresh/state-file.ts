@@ -82,6 +82,10 @@ export class StateFile {
     return undefined;
   }
 
+  get path(): string {
+    return this.#options.path;
+  }
+
   account(name: string): AccountMemory | undefined {
     return this.#state.accounts.get(name);
   }

@@ -94,6 +94,7 @@ describe('status', () => {
         problem: null,
         hint: null,
         docs: null,
+        messages: null,
       },
     ]);
   });

@@ -1,6 +1,6 @@
 /**
- * `status`: how each account stands, from its token file and the configuration alone; no server is asked and no
- * daemon is needed. A table for people, `--json` for scripts; both again and again with `--watch`.
+ * `status`: how each account stands, from its token file and the configuration; no mail server is asked and no daemon
+ * is needed. One that runs and shows its status says how many messages it has sent. A table for people, `--json` for scripts; both again and again with `--watch`.
  */
 import { sleep, systemClock } from '../../core/clock.js';
 import { AppError, exitStatus } from '../../core/errors.js';
@@ -8,6 +8,7 @@ import type { Found } from '../../refresh/census.js';
 import { type Context, openContext } from '../context.js';
 import { allAccounts, findAccount } from '../find-account.js';
 import { untilInterrupted } from '../interrupt.js';
+import { messagesSinceStart } from '../running-daemon.js';
 import { isWell, standingOf } from '../standing.js';
 import { showStandings } from '../status-screen.js';
 import type { Ui } from '../ui.js';
@@ -47,7 +48,13 @@ async function look({ accounts, configFile, json, watch = false }: StatusOptions
   const state = await context.memory();
   // One moment for all: what is due now is not due a moment ago.
   const now = context.clock.now();
-  const standings = await Promise.all(found.map((entry) => standingOf(entry, state, now)));
+  const messages = await messagesSinceStart(context.config);
+  const standings = await Promise.all(
+    found.map(async (entry) => ({
+      ...(await standingOf(entry, state, now)),
+      messages: messages?.get(entry.account.name) ?? null,
+    })),
+  );
   if (watch && json !== true) ui.clear();
   // With --watch, one object a line, so that a reader of a stream knows where each ends.
   if (json === true) await ui.data(JSON.stringify(standings, undefined, watch ? undefined : 2));

@@ -1,0 +1,68 @@
+/** What only those see who hold the key, or were let in with it: the page, its facts as JSON, and its events. */
+import type { ServerResponse } from 'node:http';
+import { type Access } from './access.js';
+import { type Answer, plain, type Route } from './answer.js';
+import { isFromHere, securityHeaders } from './guard.js';
+import { History } from './history.js';
+import { icon } from './icon.js';
+import { mainOf, pageOf } from './page.js';
+import { script } from './script.js';
+import { takeSnapshot } from './snapshot.js';
+import type { StatusSource } from './source.js';
+import { EventStream } from './stream.js';
+import { style } from './style.js';
+
+export interface PrivateRoutes {
+  readonly routes: Readonly<Record<string, Route>>;
+  close(): void;
+}
+
+/** By method and path. */
+export function privateRoutes(source: StatusSource, access: Access): PrivateRoutes {
+  const { clock, figures } = source;
+  const history = new History(figures, clock);
+  const startedAt = clock.now();
+  const snapshot = () => takeSnapshot(source, history, startedAt);
+  const stream = new EventStream(clock, () => mainOf(snapshot()).text);
+  const guarded =
+    (route: Route): Route =>
+    (request, response) =>
+      access.admits(request) ? route(request, response) : notAdmitted;
+  return {
+    routes: {
+      'GET /': guarded(() => ({ status: 200, type: 'text/html; charset=utf-8', body: pageOf(snapshot()) })),
+      'GET /status.json': guarded(() => json(200, snapshot())),
+      'GET /events': guarded((_request, response) => follow(stream, response)),
+      'GET /style.css': () => ({ status: 200, type: 'text/css; charset=utf-8', body: style }),
+      'GET /icon.svg': () => ({ status: 200, type: 'image/svg+xml', body: icon }),
+      'GET /script.js': () => ({ status: 200, type: 'text/javascript; charset=utf-8', body: script }),
+      'GET /enter': ({ url = '' }) => {
+        const cookie = access.exchange(new URL(url, 'http://localhost').searchParams.get('ticket') ?? '');
+        if (cookie === undefined)
+          return plain(403, 'this URL was used, or is too old: mailbearer dashboard prints another');
+        return plain(303, 'come in', { location: '/', 'set-cookie': cookie });
+      },
+      'POST /ticket': (request) => {
+        if (!isFromHere(request)) return plain(403, 'asked for by a page of another site');
+        return access.admitsProgram(request) ? json(201, { ticket: access.issueTicket() }) : notAdmitted;
+      },
+    },
+    close: () => {
+      history.close();
+      stream.close();
+    },
+  };
+}
+
+const notAdmitted = plain(401, 'run mailbearer dashboard, and open the URL that it prints', {
+  'www-authenticate': 'Bearer realm="mailbearer"',
+});
+
+function json(status: number, value: object): Answer {
+  return { status, type: 'application/json', body: JSON.stringify(value) };
+}
+
+function follow(stream: EventStream, response: ServerResponse): Answer | undefined {
+  response.setHeaders(new Headers({ ...securityHeaders, 'content-type': 'text/event-stream' }));
+  return stream.add(response) ? undefined : plain(503, 'too many look already');
+}

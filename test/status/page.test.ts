@@ -1,0 +1,157 @@
+/** The page and its facts, asked for as programs do: who is let in, what is shown, and that it is escaped. */
+import { readdir, readFile, stat } from 'node:fs/promises';
+import { request } from 'node:http';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import type { Snapshot } from '../../src/status/snapshot.js';
+import { submit } from '../relay/scene.js';
+import { greetedClient } from '../support/relay-under-test.js';
+import { ask, type Shown, shownDaemon } from './daemon.js';
+
+async function keyOf({ directory }: Shown): Promise<Record<string, string>> {
+  const key = await readFile(join(directory, 'status.key'), 'utf8');
+  return { authorization: `Bearer ${key.trim()}` };
+}
+
+/** What a browser has that was let in. */
+async function cookieOf(daemon: Shown): Promise<Record<string, string>> {
+  const { body } = await ask(daemon.where, '/ticket', { method: 'POST', headers: await keyOf(daemon) });
+  const { ticket } = JSON.parse(body) as { ticket: string };
+  const { headers } = await ask(daemon.where, `/enter?ticket=${ticket}`);
+  return { cookie: String(headers['set-cookie']).split(';')[0]! };
+}
+
+describe('the status page', () => {
+  it('is for none but those with the key, or let in by it', async () => {
+    const daemon = await shownDaemon();
+    for (const path of ['/', '/status.json', '/events']) {
+      const strangers = [
+        {},
+        { authorization: 'Bearer 0123456789012345678901234567890123456789012' },
+        { cookie: 'mailbearer=' },
+      ];
+      for (const headers of strangers) {
+        const { body, status } = await ask(daemon.where, path, {
+          headers: { ...headers } as Record<string, string>,
+        });
+        expect([path, status, body.includes('@')]).toEqual([path, 401, false]);
+        expect(body).toContain('mailbearer dashboard');
+      }
+    }
+    expect((await ask(daemon.where, '/', { headers: await cookieOf(daemon) })).status).toBe(200);
+    expect((await ask(daemon.where, '/status.json', { headers: await keyOf(daemon) })).status).toBe(200);
+    expect((await stat(join(daemon.directory, 'status.key'))).mode & 0o777).toBe(0o600);
+    expect((await readdir(daemon.directory)).filter((name) => name.startsWith('status.key'))).toHaveLength(1);
+  });
+
+  it('lets a browser in once with each URL, by a cookie for neither scripts nor other sites', async () => {
+    const daemon = await shownDaemon();
+    const headers = await keyOf(daemon);
+    const { body } = await ask(daemon.where, '/ticket', { method: 'POST', headers });
+    const { ticket } = JSON.parse(body) as { ticket: string };
+    const first = await ask(daemon.where, `/enter?ticket=${ticket}`);
+    expect([first.status, first.headers['location']]).toEqual([303, '/']);
+    expect(String(first.headers['set-cookie'])).toMatch(
+      /^mailbearer=[\w-]{43}; .*HttpOnly; SameSite=Strict$/,
+    );
+    const second = await ask(daemon.where, `/enter?ticket=${ticket}`);
+    expect([second.status, second.headers['set-cookie']]).toEqual([403, undefined]);
+    expect((await ask(daemon.where, '/enter')).status).toBe(403);
+  });
+
+  it('makes such URLs for programs with the key, and for no page', async () => {
+    const daemon = await shownDaemon();
+    const key = await keyOf(daemon);
+    const post = async (headers: Record<string, string>) =>
+      (await ask(daemon.where, '/ticket', { method: 'POST', headers })).status;
+    expect(await post({})).toBe(401);
+    expect(await post(await cookieOf(daemon))).toBe(401);
+    expect(await post({ ...key, origin: 'https://attacker.example' })).toBe(403);
+    expect(await post({ ...key, origin: 'null' })).toBe(403);
+    expect(await post({ ...key, host: 'attacker.example' })).toBe(421);
+    expect((await ask(daemon.where, '/ticket', { headers: key })).status).toBe(405);
+    expect(await post(key)).toBe(201);
+  });
+
+  it('lets nobody in where no key can be had, and the rest goes on', async () => {
+    const daemon = await shownDaemon({ status: { key_file: '/etc/passwd/status.key' } });
+    const warning = daemon.log.find(({ message }) => message.startsWith('the status page lets nobody in'));
+    expect(warning?.message).toContain('/etc/passwd/status.key');
+    expect((await ask(daemon.where, '/', { headers: { authorization: 'Bearer undefined' } })).status).toBe(
+      401,
+    );
+    expect((await ask(daemon.where, '/readyz')).status).toBe(200);
+  });
+
+  it('shows accounts, messages with the replies of the upstream, and the last hour', async () => {
+    const daemon = await shownDaemon({ senders: ['a@example.org'] });
+    await submit(await greetedClient(daemon.port));
+    const headers = await keyOf(daemon);
+    const facts = JSON.parse((await ask(daemon.where, '/status.json', { headers })).body) as Snapshot;
+    expect(facts).toMatchObject({
+      ready: true,
+      client_sessions: 1,
+      accounts: [
+        {
+          account: 'a@b.example',
+          state: 'fresh',
+          problem: null,
+          sessions: { busy: 0, idle: 1, opening: 0, waiting: 0 },
+          messages: { sent: 1, deferred: 0, refused: 0, cut_off: 0 },
+        },
+      ],
+      messages: [
+        { account: 'a@b.example', from: 'a@example.org', outcome: 'sent', reply: '250 2.0.0 Ok: queued' },
+      ],
+    });
+    expect(facts.throughput.at(-1)).toMatchObject({ sent: 1, failed: 0 });
+    const { body } = await ask(daemon.where, '/', { headers });
+    for (const fact of ['a@b.example', 'fresh', '1 sent', '250 2.0.0 Ok: queued', '59 min left'])
+      expect(body).toContain(fact);
+    expect(body).not.toContain('access-0');
+    expect(JSON.stringify(facts)).not.toContain('access-0');
+  });
+
+  it('escapes what servers and senders say', async () => {
+    const daemon = await shownDaemon({ senders: ['@example.org'] });
+    daemon.upstream.script = (event) =>
+      event.startsWith('MAIL') ? `451 4.3.0 <script>alert("1")</script> & 'x'\r\n` : undefined;
+    await (await greetedClient(daemon.port)).say('MAIL FROM:<"<img/src=x>"@example.org>');
+    const { body } = await ask(daemon.where, '/', { headers: await keyOf(daemon) });
+    expect(body).toContain('&#60;script&#62;alert(&#34;1&#34;)&#60;/script&#62; &#38; &#39;x&#39;');
+    expect(body).not.toMatch(/<script>|<img/);
+  });
+
+  it('is told of changes by events, each of which is the page as it then is', async () => {
+    const daemon = await shownDaemon({ senders: ['a@example.org'] });
+    const headers = await cookieOf(daemon);
+    const [, host, port] = /^(.*):(\d+)$/.exec(daemon.where) ?? [];
+    const seen = await new Promise<string>((resolve, reject) => {
+      let text = '';
+      const sent = request({ host, port, path: '/events', headers, agent: false }, (response) => {
+        expect(response.headers['content-type']).toBe('text/event-stream');
+        response.setEncoding('utf8');
+        response.on('data', (chunk: string) => {
+          const isFirst = text === '';
+          text += chunk;
+          if (isFirst) void greetedClient(daemon.port).then(submit, reject);
+          if (!text.includes('Ok: queued')) return;
+          sent.destroy();
+          resolve(text);
+        });
+      });
+      sent.on('error', (error) => reject(error));
+      sent.end();
+    });
+    expect(seen.split('\n').filter((line) => line !== '' && !line.startsWith('data: '))).toEqual([]);
+  });
+
+  it('runs no script and no style but its own files, and asks nobody else', async () => {
+    const daemon = await shownDaemon();
+    const { body, headers } = await ask(daemon.where, '/', { headers: await keyOf(daemon) });
+    expect(body).not.toMatch(/https?:|style="|<style|\son\w+="|<script>/);
+    expect(String(headers['content-security-policy'])).not.toMatch(/unsafe|\*|https?:/);
+    for (const path of body.match(/(?<=(?:href|src)=")[^"]+/g) ?? [])
+      expect([path, (await ask(daemon.where, path)).status]).toEqual([path, 200]);
+  });
+});
