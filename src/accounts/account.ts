@@ -75,6 +75,8 @@ export interface Account {
   readonly refreshWindowSeconds: number;
   /** Addresses and `@domains`, lower case, the account's own address among them. */
   readonly senders: readonly string[];
+  /** Its dialogue with the server is logged, whatever the level. */
+  readonly debug?: boolean | undefined;
 }
 
 export interface Submission {

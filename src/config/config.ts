@@ -62,6 +62,8 @@ export interface AccountSettings extends ProviderSettings {
   readonly provider?: string | undefined;
   /** Login name at the SMTP server. */
   readonly user?: string | undefined;
+  /** The log tells of it what it otherwise tells at level trace. */
+  readonly debug?: boolean | undefined;
   /** Addresses (`a@b`) and domains (`@b`) whose mail this account submits. */
   readonly senders: readonly string[];
   /** Where the token lies, when it is not in `token_dir` under the account's name. */

@@ -149,6 +149,7 @@ function accountSettings(raw: RawAccount): AccountSettings {
     ...providerSettings(raw),
     provider: raw.provider,
     user: raw.user,
+    debug: raw.debug,
     senders: raw.senders ?? [],
     tokenFile: raw.token_file,
   };

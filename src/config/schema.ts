@@ -13,6 +13,7 @@ import {
   count,
   credential,
   endpoint,
+  flag,
   oneOf,
   oneOrMore,
   path,
@@ -174,6 +175,11 @@ const accountShape = {
   user: text
     .optional()
     .describe('Login name at the SMTP server; by default the key or the name of the token file.'),
+  debug: flag
+    .default(false)
+    .describe(
+      'Whether the log tells of this account alone what `trace` tells of all: its dialogue with the SMTP server.',
+    ),
   senders: oneOrMore(parseSender)
     .optional()
     .describe('Addresses ("a@b") and domains ("@b") whose mail goes out through this account.'),

@@ -55,7 +55,8 @@ export class RefreshLog {
 
   #trouble(error: AppError, fields: Record<string, unknown>, what: string): void {
     const { code, hint, message } = error;
-    const level = `${code} ${message}` === this.#lastTrouble ? 'debug' : levelOf(error);
+    const isOld = `${code} ${message}` === this.#lastTrouble && this.account.debug !== true;
+    const level = isOld ? 'debug' : levelOf(error);
     this.#lastTrouble = `${code} ${message}`;
     this.logger[level]({ ...fields, code, hint }, `${what}: ${message}`);
   }

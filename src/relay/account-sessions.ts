@@ -214,7 +214,8 @@ export class AccountSessions implements UpstreamHome {
     if (delayMs > 0) await sleep(clock, delayMs, signal);
     this.#makeRoom();
     const fields = { account: account.name, upstream: account.submission.smtp.host };
-    const dialogue = traceDialogue ? (line: string) => logger.trace(fields, line) : undefined;
+    const level = traceDialogue ? 'trace' : account.debug === true ? 'info' : undefined;
+    const dialogue = level && ((line: string) => logger[level](fields, line));
     const startedAt = clock.monotonic();
     this.#opening++;
     try {

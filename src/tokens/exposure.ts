@@ -27,7 +27,8 @@ export function secretFiles(config: Config, tokenFiles: readonly string[]): read
   const ports = (config.relay.listen ?? []).flatMap(({ auth, certificate }) =>
     [certificate?.keyFile, auth?.passwordsFile].filter((path) => path !== undefined),
   );
-  return [...new Set([...config.secretFiles, ...keys, ...ports, ...tokenFiles])];
+  const status = [config.status?.keyFile].filter((path) => path !== undefined);
+  return [...new Set([...config.secretFiles, ...keys, ...ports, ...status, ...tokenFiles])];
 }
 
 /** Of `paths`, in their order. A group by which this process reads somebody else's file is one that needs it. */

@@ -39,6 +39,8 @@ export interface DaemonOptions {
   /** Seconds that the token of a@b.example has left. */
   readonly lifeSeconds?: number;
   readonly senders?: readonly string[];
+  /** More settings of the account. */
+  readonly account?: object;
 }
 
 /** With the account a@b.example. */
@@ -60,6 +62,7 @@ export async function shownDaemon(options: DaemonOptions = {}): Promise<Shown> {
       'a@b.example': {
         smtp: { host: '127.0.0.1', port: upstream.port, tls: 'none' },
         senders: options.senders ?? [],
+        ...options.account,
       },
     },
     relay: { listen: '127.0.0.1:0' },
