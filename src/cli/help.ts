@@ -36,6 +36,7 @@ Configuration: --config-file, else $MAILBEARER_CONFIG, else /etc/mailbearer/conf
 
 Environment:
   MAILBEARER_CONFIG          configuration file
+  MAILBEARER_SETTINGS        settings as JSON, which win over those of the file
   MAILBEARER_CLIENT_SECRET   client secret for get-token
   MAILBEARER_KEY_PASSPHRASE  passphrase of the key of --key-file, for get-token
   MAILBEARER_DEBUG           show the stack of an internal error

@@ -108,8 +108,9 @@ function windowIsUsual({ refresh_window: window = 0 }: Json): boolean {
   return /^\d{1,10}$/.test(String(window)) && Number(window) <= leastLifeSeconds;
 }
 
-/** Undefined when the one that is named is not there. */
+/** Undefined when the one that is named is not there, or the environment says more. */
 function readConfig({ configFiles, env }: QuickSurroundings, configFile?: string): Json | undefined {
+  if (env['MAILBEARER_SETTINGS']) return undefined;
   const named = configFile ?? env['MAILBEARER_CONFIG'];
   if (named) return readJson(named);
   const candidates = configFiles ?? usualConfigFiles();

@@ -6,6 +6,7 @@
 import { readFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { AppError, describeCause, systemErrorCode } from '../core/errors.js';
+import { merged, settingsOf, settingsVariable } from './environment.js';
 import { parseLenientJson } from './lenient-json.js';
 import { type Loaded, parseConfig } from './parse.js';
 import { configCandidates } from './paths.js';
@@ -49,7 +50,8 @@ export async function loadConfig(options: LoadOptions): Promise<Loaded> {
     const { config, warnings } = await parse(content, file, options.env);
     return { config, warnings: [...passedOver, ...warnings] };
   }
-  return { ...parseConfig({}, undefined), warnings: passedOver };
+  const { config, warnings } = await withSettings({}, undefined, [], options.env);
+  return { config, warnings: [...passedOver, ...warnings] };
 }
 
 function isDenied(error: unknown): boolean {
@@ -85,7 +87,24 @@ async function parse(content: string, source: string, env: LoadOptions['env']): 
     throw new AppError('config-invalid', `${source}: ${parsed.problem}`, {
       hint: 'the file must hold one JSON object; comments and trailing commas are allowed',
     });
-  const { files: secretFiles, json } = await resolveSecrets(parsed.value, { env, source });
-  const { config, warnings } = parseConfig(json, source);
-  return { config: { ...config, secretFiles }, warnings };
+  const { files, json } = await resolveSecrets(parsed.value, { env, source });
+  return withSettings(json, source, files, env);
+}
+
+/** What the environment says as well wins over what a file says, whose secrets are resolved. */
+async function withSettings(
+  json: unknown,
+  source: string | undefined,
+  secretFiles: readonly string[],
+  env: LoadOptions['env'],
+): Promise<Loaded> {
+  const settings = settingsOf(env);
+  const place = `$${settingsVariable}`;
+  const own = settings && (await resolveSecrets(settings, { env, source: place }));
+  const files = own?.files.filter((file) => file !== place) ?? [];
+  const { config, warnings } = parseConfig(
+    own === undefined ? json : merged(json, own.json),
+    own === undefined ? source : (source ?? place),
+  );
+  return { config: { ...config, source, secretFiles: [...new Set([...secretFiles, ...files])] }, warnings };
 }

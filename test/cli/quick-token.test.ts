@@ -31,6 +31,14 @@ describe('the quick answer', () => {
     return (await place.run('token', twice, twice, ...argv)).stdout.trimEnd();
   };
 
+  test('is left to the whole program where the environment holds settings', async () => {
+    await place.write(user, {});
+    const env = { MAILBEARER_CONFIG: place.configFile };
+    const ask = (more: object) => quickToken(['token', user], { env: { ...env, ...more }, now: Date.now() });
+    expect(await ask({ MAILBEARER_SETTINGS: '' })).toBeDefined();
+    expect(await ask({ MAILBEARER_SETTINGS: '{}' })).toBeUndefined();
+  });
+
   test.each<[string, { config?: object; files: Record<string, object>; ask?: string; quick: boolean }]>([
     ['by address', { files: { [user]: {} }, quick: true }],
     ['by path', { files: { other: {} }, ask: './other', quick: true }],

@@ -128,3 +128,52 @@ describe('the content', () => {
     ]);
   });
 });
+
+describe('the settings of the environment', () => {
+  const env = (settings: object | string, more: object = {}) => ({
+    MAILBEARER_SETTINGS: typeof settings === 'string' ? settings : JSON.stringify(settings),
+    ...more,
+  });
+
+  it('win over the file, key by key', async () => {
+    const named = await file(
+      'c.json',
+      '{"client_id":"file","log_level":"warn","relay":{"unknown_sender":"reject"}}',
+    );
+    const settings = { client_id: 'env', relay: { listen: '127.0.0.1:2526' } };
+    const { config } = await load({ configFile: named, env: env(settings) });
+    expect(config).toMatchObject({ source: named, clientId: 'env', logLevel: 'warn' });
+    expect(config.relay.unknownSender).toBe('reject');
+    expect(config.relay.listen?.map(({ port }) => port)).toEqual([2526]);
+  });
+
+  it('need no file, and refer to secrets as one does', async () => {
+    const settings = `{ // as in a file
+      "accounts": { "a@b.example": { "client_secret": { "env": "S" } } } }`;
+    const { config } = await load({ env: env(settings, { S: 'shh' }) });
+    expect(config.source).toBeUndefined();
+    expect(config.accounts.get('a@b.example')?.clientSecret?.reveal()).toBe('shh');
+    expect(config.secretFiles).toEqual([]);
+  });
+
+  it('do not make a secret of the file, which holds none', async () => {
+    const named = await file('c.json', '{"client_id":"file"}');
+    const { config } = await load({ configFile: named, env: env({ client_secret: 'shh' }) });
+    expect(config.clientSecret?.reveal()).toBe('shh');
+    expect(config.secretFiles).toEqual([]);
+  });
+
+  it('are named when they are no good', async () => {
+    for (const settings of [
+      '{',
+      '[]',
+      '"text"',
+      { relay: { listen: 'nowhere' } },
+      { client_secret: { env: 'S' } },
+    ]) {
+      const error = await failure(load({ env: env(settings) }));
+      expect(error.code).toBe('config-invalid');
+      expect(error.message).toContain('$MAILBEARER_SETTINGS');
+    }
+  });
+});
