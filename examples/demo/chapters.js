@@ -151,6 +151,7 @@ export async function keepRunning({ story, directory, keep }, { submission }, { 
     `    --url smtp://127.0.0.1:${port} --mail-from ${alice} --mail-rcpt ${bob}`,
     `node bin/mailbearer.js status ${config}`,
     `node bin/mailbearer.js token ${alice} ${config}`,
+    `node bin/mailbearer.js dashboard ${config}   # a URL for your browser`,
     `node bin/mailbearer.js status --watch ${config}`,
   ])
     story.say(command);

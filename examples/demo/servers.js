@@ -3,8 +3,10 @@
  * The demo's stand-ins for Google or Microsoft, and the configuration that tells mailbearer of them, as it would
  * of any provider that it does not know by itself.
  */
+import { once } from 'node:events';
 import { mkdir, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { createServer } from 'node:net';
+import { join, resolve } from 'node:path';
 import { makeCertificates } from './certificates.js';
 import { startOpenIdProvider } from './openid-provider.js';
 import { startSubmissionServer } from './submission-server.js';
@@ -52,7 +54,21 @@ export async function startServers({ directory, add }) {
     },
     // Any free port: the usual 2525 may be taken.
     relay: { listen: '127.0.0.1:0' },
+    // A port that the command `dashboard` finds here, and a key to the page that goes with the demo.
+    status: { listen: `127.0.0.1:${await freePort()}` },
+    state_dir: resolve(directory),
   };
   await writeFile(join(directory, configFile), `${JSON.stringify(config, undefined, 2)}\n`);
   return { provider, submission };
+}
+
+/** @returns {Promise<number>} */
+async function freePort() {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  server.close();
+  await once(server, 'close');
+  if (address === null || typeof address === 'string') throw new Error('a port has no number');
+  return address.port;
 }

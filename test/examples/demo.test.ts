@@ -114,6 +114,7 @@ describe('the demo that ends early', () => {
       cwd: fileURLToPath(new URL('../..', import.meta.url)),
     });
     expect(shown).toContain('alice@example.test');
+    expect(shown).toMatch(/^http:\/\/127\.0\.0\.1:\d+\/enter\?ticket=\S+$/m);
     await program.waitForOutput(/✓ \d+ octets arrived, with token/);
     process.kill(program.pid, 'SIGINT');
     expect(await program.exited).toEqual({ code: 0, signal: null });
