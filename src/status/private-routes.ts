@@ -32,7 +32,9 @@ export function privateRoutes(source: StatusSource, access: Access): PrivateRout
     routes: {
       'GET /': guarded(() => ({ status: 200, type: 'text/html; charset=utf-8', body: pageOf(snapshot()) })),
       'GET /status.json': guarded(() => json(200, snapshot())),
-      'GET /events': guarded((_request, response) => follow(stream, response)),
+      'GET /events': guarded((request, response) =>
+        request.method === 'HEAD' ? noEvents : follow(stream, response),
+      ),
       'GET /style.css': () => ({ status: 200, type: 'text/css; charset=utf-8', body: style }),
       'GET /icon.svg': () => ({ status: 200, type: 'image/svg+xml', body: icon }),
       'GET /script.js': () => ({ status: 200, type: 'text/javascript; charset=utf-8', body: script }),
@@ -57,6 +59,8 @@ export function privateRoutes(source: StatusSource, access: Access): PrivateRout
 const notAdmitted = plain(401, 'run mailbearer dashboard, and open the URL that it prints', {
   'www-authenticate': 'Bearer realm="mailbearer"',
 });
+
+const noEvents: Answer = { status: 200, type: 'text/event-stream', body: '' };
 
 function json(status: number, value: object): Answer {
   return { status, type: 'application/json', body: JSON.stringify(value) };

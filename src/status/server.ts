@@ -23,6 +23,8 @@ export interface StatusServer {
 
 /** Requests are short, and nobody is waited for: the defaults of Node are minutes. */
 const requestTimeoutMs = 10_000;
+/** Browsers with the page open, Prometheus, and whoever looks; the descriptors are the relay's. */
+const mostConnections = 100;
 
 /** Throws AppError listen-failed or config-invalid. */
 export async function startStatusServer(
@@ -52,6 +54,7 @@ export async function startStatusServer(
       );
     },
   );
+  server.maxConnections = mostConnections;
   const where = await openStatusPort(server, address);
   server.on('error', (error) => logger.error({ cause: describeCause(error) }, 'the status server failed'));
   return {

@@ -146,6 +146,15 @@ describe('the status page', () => {
     expect(seen.split('\n').filter((line) => line !== '' && !line.startsWith('data: '))).toEqual([]);
   });
 
+  it('follows nothing for who asks for the head of the events alone', async () => {
+    const daemon = await shownDaemon();
+    const headers = await keyOf(daemon);
+    expect(await ask(daemon.where, '/events', { method: 'HEAD', headers })).toMatchObject({
+      status: 200,
+      body: '',
+    });
+  });
+
   it('runs no script and no style but its own files, and asks nobody else', async () => {
     const daemon = await shownDaemon();
     const { body, headers } = await ask(daemon.where, '/', { headers: await keyOf(daemon) });
