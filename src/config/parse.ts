@@ -149,7 +149,7 @@ function accountSettings(raw: RawAccount): AccountSettings {
     ...providerSettings(raw),
     provider: raw.provider,
     user: raw.user,
-    debug: raw.debug,
+    debug: raw.debug || undefined,
     senders: raw.senders ?? [],
     tokenFile: raw.token_file,
   };

@@ -27,10 +27,11 @@ const systemPaths = ['/usr/sbin', '/usr/local/sbin'];
 /** Undefined where there is none. Throws when main.cf is there and cannot be read. */
 export async function findPostfix(): Promise<Postfix | undefined> {
   const directory = process.env['MAIL_CONFIG'] ?? '/etc/postfix';
+  const mainCf = await readMainCf(join(directory, 'main.cf'));
+  // Without one, postconf would think for a second before it failed.
+  if (mainCf === undefined) return undefined;
   const printed = await runTool('postconf', ['-n', '-x']);
-  const settings =
-    printed.kind === 'done' ? parsePostconf(printed.output) : await readMainCf(join(directory, 'main.cf'));
-  if (settings === undefined) return undefined;
+  const settings = printed.kind === 'done' ? parsePostconf(printed.output) : mainCf;
   return { settings, directory, chrooted: await isChrooted(directory) };
 }
 
