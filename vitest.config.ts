@@ -3,9 +3,9 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
-    // Real servers are started by many of the tests; two cores are what the smallest machine has.
+    // Real servers are started by many of the tests, which wait for them; two cores are what the smallest machine has.
     testTimeout: 60_000,
     hookTimeout: 90_000,
-    maxWorkers: 2,
+    maxWorkers: 3,
   },
 });
