@@ -3,6 +3,7 @@ import { request } from 'node:http';
 import { homedir } from 'node:os';
 import type { Config } from '../config/config.js';
 import type { StatusAddress } from '../config/status.js';
+import { formatListenAddress } from '../config/values.js';
 import { AppError, describeCause } from '../core/errors.js';
 import { findStateFile } from '../refresh/state-file.js';
 import { keyFilePath, readKey } from '../status/key-file.js';
@@ -82,5 +83,5 @@ function exchange(address: StatusAddress, asked: Asked): Promise<{ code: number;
 
 export function nameOf(address: StatusAddress): string {
   if (address.kind === 'unix') return `unix:${address.path}`;
-  return `${address.host.includes(':') ? `[${address.host}]` : address.host}:${address.port}`;
+  return formatListenAddress(address);
 }

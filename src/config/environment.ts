@@ -3,7 +3,7 @@
  * the file key by key: objects are merged, everything else is replaced.
  */
 import { AppError } from '../core/errors.js';
-import { parseLenientJson } from './lenient-json.js';
+import { isObject, parseLenientJson } from './lenient-json.js';
 
 export const settingsVariable = 'MAILBEARER_SETTINGS';
 
@@ -30,8 +30,4 @@ export function merged(below: unknown, above: unknown): unknown {
     Object.hasOwn(below, key) ? merged(below[key], above[key]) : above[key],
   ]);
   return { ...below, ...(Object.fromEntries(changed) as object) };
-}
-
-function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

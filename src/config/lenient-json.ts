@@ -22,3 +22,8 @@ export function parseLenientJson(content: string): LenientJson {
     .toLowerCase();
   return { kind: 'problem', problem: `line ${before.length}, column ${before.at(-1)!.length + 1}: ${what}` };
 }
+
+/** Neither a list nor null. */
+export function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

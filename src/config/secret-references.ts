@@ -6,6 +6,7 @@
 import { readFile } from 'node:fs/promises';
 import { isAbsolute, join } from 'node:path';
 import { AppError, describeCause } from '../core/errors.js';
+import { isObject } from './lenient-json.js';
 
 /**
  * Keys whose value may stand elsewhere, at the top level, in the entries of `providers` and `accounts`, and in
@@ -152,8 +153,4 @@ async function readSecret(path: string, failure: (cause: unknown) => AppError): 
   const secret = text.replace(/\r?\n$/, '');
   if (secret === '') throw failure(new Error('it is empty'));
   return secret;
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -107,6 +107,11 @@ export function parseAbsolutePath(text: string): Parsed<string> {
   return isAbsolute(text) ? { value: text } : { problem: 'expected an absolute path' };
 }
 
+/** As `parseListenAddress` reads it. */
+export function formatListenAddress({ host, port }: ListenAddress): string {
+  return `${host.includes(':') ? `[${host}]` : host}:${port}`;
+}
+
 /** `127.0.0.1:2525`, `[::]:587`, `localhost:2525`; port 0 lets the system choose. */
 export function parseListenAddress(text: string): Parsed<ListenAddress> {
   const match = /^(?:\[([^\]]+)\]|([^:[\]\s]+)):(\d{1,5})$/.exec(text.trim());

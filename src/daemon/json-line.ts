@@ -4,9 +4,9 @@ import type { LogFields } from '../core/logger.js';
 /** What stands in a JSON string as it is. */
 const plain = /^[ !#-[\]-~]*$/;
 
-/** `level`, `time`, what `fields` made of those of the logger and of the entry's own, and `msg`. */
-export function jsonLine(level: string, nowMs: number, fieldsText: string, message: string): string {
-  return `{"level":"${level}","time":"${isoTime(nowMs)}"${fieldsText},"msg":${json(message)}}\n`;
+/** `level`, `time`, the fields as `fieldsText` gives them, and `msg`. */
+export function jsonLine(level: string, nowMs: number, fields: string, message: string): string {
+  return `{"level":"${level}","time":"${isoTime(nowMs)}"${fields},"msg":${json(message)}}\n`;
 }
 
 /** The fields in their order, each behind a comma; those that are undefined are left out. */

@@ -2,6 +2,7 @@
 import type { AnyAccount } from '../accounts/account.js';
 import { problemOf } from '../accounts/account.js';
 import type { ListenAddress } from '../config/config.js';
+import { formatListenAddress } from '../config/values.js';
 import type { RefresherStatus } from '../refresh/refresher.js';
 
 export interface Standing {
@@ -16,9 +17,7 @@ export interface Standing {
 
 /** `Relays mail at 127.0.0.1:2525; 3 accounts, 1 in trouble (see mailbearer status)` */
 export function describeStanding({ accounts, addresses, isCurrent }: Standing): string {
-  const places = addresses.map(({ host, port }) =>
-    host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`,
-  );
+  const places = addresses.map(formatListenAddress);
   const work = places.length === 0 ? 'Keeps tokens fresh' : `Relays mail at ${places.join(', ')}`;
   // One that only lacks a server to send through is well: its token is kept fresh.
   const inTrouble = accounts.filter(({ account, refresh }) =>

@@ -1,7 +1,7 @@
 /**
  * One refresh of one account, from lock to durable file: lock, read again, reserve the space, ask, keep what was
- * answered there, put it into place, and only then hand out. Promises that a token the server gave is written or loudly given up, never dropped, and
- * that a sign-in made in the meantime is never overwritten. When to do this, and how often, is the refresher's.
+ * answered there, put it into place, and only then hand out. Promises that a token the server gave is written or loudly
+ * given up, never dropped, and that a sign-in made in the meantime is never overwritten. When to do this, and how often, is the refresher's.
  */
 import { type Account, clientOf, type OAuthClient, type UnattendedGrant } from '../accounts/account.js';
 import type { Clock } from '../core/clock.js';

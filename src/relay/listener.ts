@@ -9,6 +9,7 @@ import { AppError, systemErrorCode } from '../core/errors.js';
 import type { ListenAddress } from '../config/config.js';
 import { type ListenerSettings, plainListener } from '../config/listener.js';
 import type { Clock } from '../core/clock.js';
+import { formatListenAddress } from '../config/values.js';
 import { AttemptLimiter } from '../submission/attempt-limiter.js';
 import { ConnectionGate } from './connection-gate.js';
 import { FloodLog } from './flood-log.js';
@@ -138,8 +139,8 @@ class LiveRelay implements Relay {
 }
 
 /** Clients that come there would wait for an answer that nobody gives: who passed the socket on holds it open. */
-function unnamed({ host, port }: ListenAddress): AppError {
-  const address = host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+function unnamed(place: ListenAddress): AppError {
+  const address = formatListenAddress(place);
   return new AppError(
     'config-invalid',
     `relay.listen does not name ${address}, a socket that serve was given`,

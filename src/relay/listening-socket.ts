@@ -1,6 +1,6 @@
 /**
- * An address that is listened on, by a socket of its own or one that the process was started with. Who takes the connections may change while it is open: none is refused or lost
- * meanwhile.
+ * An address that is listened on, by a socket of its own or one that the process was started with. Who takes the
+ * connections may change while it is open: none is refused or lost meanwhile.
  */
 import { createServer, type Server, type Socket } from 'node:net';
 import type { ListenAddress } from '../config/config.js';

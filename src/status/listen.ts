@@ -3,6 +3,7 @@ import { chmod, unlink } from 'node:fs/promises';
 import type { Server } from 'node:http';
 import { connect } from 'node:net';
 import { type StatusAddress, statusExposure } from '../config/status.js';
+import { formatListenAddress } from '../config/values.js';
 import { AppError, describeCause, systemErrorCode } from '../core/errors.js';
 
 /** Whoever may open the socket: its owner and its group. */
@@ -26,8 +27,7 @@ export async function openStatusPort(server: Server, address: StatusAddress): Pr
   if (at === null || typeof at === 'string') throw new Error('an HTTP server listens without an address');
   // A name such as localhost is what DNS and hosts file make of it.
   const exposure = statusExposure(at.address);
-  if (exposure === undefined)
-    return at.family === 'IPv6' ? `[${at.address}]:${at.port}` : `${at.address}:${at.port}`;
+  if (exposure === undefined) return formatListenAddress({ host: at.address, port: at.port });
   server.close();
   throw new AppError('config-invalid', `status.listen: ${exposure}`);
 }
@@ -56,7 +56,7 @@ function answers(path: string): Promise<boolean> {
 }
 
 function failed(address: StatusAddress, cause: unknown): AppError {
-  const where = address.kind === 'unix' ? address.path : `${address.host}:${address.port}`;
+  const where = address.kind === 'unix' ? address.path : formatListenAddress(address);
   return new AppError('listen-failed', `cannot show the status on ${where}: ${describeCause(cause)}`, {
     hint: 'change status.listen, or stop what has that place: perhaps another mailbearer',
     cause,

@@ -7,6 +7,7 @@ import type { Distribution } from '../core/distribution.js';
 import { type FailureCode, failures } from '../core/errors.js';
 import { collectedHistogram } from './collected-histogram.js';
 import { refreshOutcomes } from './refresh-figures.js';
+import { stateOf } from './snapshot.js';
 import type { StatusSource } from './source.js';
 
 type Labels = Readonly<Record<string, string>>;
@@ -209,10 +210,7 @@ function shown(metric: Figure | Spread, source: StatusSource): Gauge | Counter |
 
 function tokensByState({ roster }: StatusSource): readonly Sample[] {
   const counts = { fresh: 0, due: 0, troubled: 0, unsaved: 0, broken: 0 };
-  for (const { refresh } of roster.accounts()) {
-    const state = refresh?.state ?? 'broken';
-    counts[state === 'holding' ? 'fresh' : state]++;
-  }
+  for (const { refresh } of roster.accounts()) counts[stateOf(refresh?.state)]++;
   return Object.entries(counts).map(([state, count]) => [{ state }, count]);
 }
 

@@ -4,6 +4,7 @@
  */
 import { problemOf } from '../accounts/account.js';
 import { replyText } from '../protocol/smtp/reply.js';
+import type { Occupancy } from '../relay/account-sessions.js';
 import type { History } from './history.js';
 import type { RefreshMark } from './refresh-figures.js';
 import type { StatusSource } from './source.js';
@@ -24,13 +25,8 @@ export interface AccountSnapshot {
     readonly outcome: RefreshMark['outcome'];
     readonly code: string | null;
   }[];
-  /** Of the upstream server; `waiting` are messages that wait for one. */
-  readonly sessions: {
-    readonly busy: number;
-    readonly idle: number;
-    readonly opening: number;
-    readonly waiting: number;
-  };
+  /** With the upstream server. */
+  readonly sessions: Occupancy;
   readonly messages: MessageTotals;
 }
 
@@ -69,14 +65,17 @@ export interface Snapshot {
 }
 
 export function takeSnapshot(source: StatusSource, history: History, startedAt: number): Snapshot {
-  const { clock, figures, roster, version } = source;
+  const { clock, figures, pool, roster, version } = source;
+  const occupancy = pool.occupancy();
   return {
     version,
     time: iso(clock.now()),
     started_at: iso(startedAt),
     ready: source.isReady(),
     client_sessions: figures.clientSessions - figures.clientSessionsEnded,
-    accounts: roster.accounts().map((member) => accountOf(member, source)),
+    accounts: roster
+      .accounts()
+      .map((member) => accountOf(member, source, occupancy.get(member.account.name))),
     messages: figures.recent.map(messageOf),
     throughput: history.minutes.map(({ at, failed, sent }) => ({ at: iso(at), sent, failed })),
   };
@@ -84,8 +83,11 @@ export function takeSnapshot(source: StatusSource, history: History, startedAt: 
 
 type Member = ReturnType<StatusSource['roster']['accounts']>[number];
 
-function accountOf({ account, refresh }: Member, source: StatusSource): AccountSnapshot {
-  const { figures, pool, refreshes } = source;
+function accountOf(
+  { account, refresh }: Member,
+  { figures, refreshes }: StatusSource,
+  sessions: Occupancy = { busy: 0, idle: 0, opening: 0, waiting: 0 },
+): AccountSnapshot {
   const { name } = account;
   const problem = refresh?.problem ?? problemOf(account);
   const counts = figures.byAccount.get(name);
@@ -101,7 +103,7 @@ function accountOf({ account, refresh }: Member, source: StatusSource): AccountS
     refreshes: refreshes
       .marksOf(name)
       .map(({ at, code, outcome }) => ({ at: iso(at), outcome, code: code ?? null })),
-    sessions: pool.occupancy().get(name) ?? { busy: 0, idle: 0, opening: 0, waiting: 0 },
+    sessions,
     messages: {
       sent: counts?.sent ?? 0,
       deferred: counts?.deferred ?? 0,

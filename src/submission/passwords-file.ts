@@ -2,7 +2,7 @@
  * The passwords file as text and as data: which passwords each user has, each with a name, so that one can be
  * withdrawn alone, and with what it may be used for. Reading it from disk is passwords.ts's, changing it `passwd`'s.
  */
-import { parseLenientJson } from '../config/lenient-json.js';
+import { isObject, parseLenientJson } from '../config/lenient-json.js';
 import { parseSender } from '../config/values.js';
 import { AppError } from '../core/errors.js';
 import { formatHash, parseHash, type PasswordHash } from './password-hash.js';
@@ -92,8 +92,4 @@ function strings(value: unknown): readonly string[] | undefined {
   return Array.isArray(value) && value.every((item): item is string => typeof item === 'string')
     ? value
     : undefined;
-}
-
-function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -1,6 +1,7 @@
 /**
  * `status`: how each account stands, from its token file and the configuration; no mail server is asked and no daemon
- * is needed. One that runs and shows its status says how many messages it has sent. A table for people, `--json` for scripts; both again and again with `--watch`.
+ * is needed. One that runs and shows its status says how many messages it has sent. A table for people, `--json` for
+ * scripts; both again and again with `--watch`.
  */
 import { sleep, systemClock } from '../../core/clock.js';
 import { AppError, exitStatus } from '../../core/errors.js';
