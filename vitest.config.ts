@@ -7,5 +7,7 @@ export default defineConfig({
     testTimeout: 60_000,
     hookTimeout: 90_000,
     maxWorkers: 3,
+    // How long `expect.poll` waits for what has to come: on a busy machine a second is not enough.
+    expect: { poll: { timeout: 15_000 } },
   },
 });
