@@ -9,6 +9,7 @@ import { makeReply, type Reply } from '../protocol/smtp/reply.js';
 import type { ClientTime } from './client-time.js';
 import type { Deadlines, Expiring } from './deadlines.js';
 import { acceptTls, type ConnectionTls, handshakeMs, lookAtOpening } from './client-tls.js';
+import { QuickWriter } from './quick-writer.js';
 import { type ReplyPlace, ReplyQueue } from './reply-queue.js';
 import { readShared } from './shared-buffer.js';
 
@@ -45,6 +46,7 @@ export interface ConnectionOptions {
 export class ClientConnection implements Expiring {
   deadlineAt: number;
   #socket: Socket;
+  #writer!: QuickWriter;
   readonly #options: ConnectionOptions;
   readonly #user: ConnectionUser;
   readonly #replies: ReplyQueue;
@@ -87,8 +89,8 @@ export class ClientConnection implements Expiring {
     const ifCurrent = (then: () => void) => () => {
       if (this.#socket === socket) then();
     };
-    socket.on(
-      'drain',
+    this.#writer = new QuickWriter(
+      socket,
       ifCurrent(() => {
         this.#congested = false;
         this.#user.proceed();
@@ -234,7 +236,7 @@ export class ClientConnection implements Expiring {
   #write(text: string): void {
     if (this.#options.trace !== undefined)
       for (const line of text.trimEnd().split('\r\n')) this.#options.trace(`S: ${line}`);
-    if (this.#socket.writable && !this.#socket.write(text, 'latin1')) this.#congested = true;
+    if (this.#socket.writable && !this.#writer.write(text)) this.#congested = true;
     this.deadlineAt = this.#options.time.next();
     if (this.#tlsIsDue && this.#replies.pending === 0 && this.#options.tls !== undefined) {
       this.#tlsIsDue = false;
@@ -250,8 +252,7 @@ export class ClientConnection implements Expiring {
     if (this.#closing) return;
     this.#closing = true;
     // Closing both halves at once saves a client that comes for each message a tenth of what it costs.
-    if (!this.#lingers && this.#socket.writableLength === 0 && !(this.#socket instanceof TLSSocket))
-      return this.destroy();
+    if (!this.#lingers && this.#writer.isIdle && !(this.#socket instanceof TLSSocket)) return this.destroy();
     this.#socket.end(() => {
       if (!this.#lingers) this.#socket.destroy();
     });

@@ -15,6 +15,7 @@ import type { RelayFigures } from './figures.js';
 import type { Deadlines, Expiring } from './deadlines.js';
 import type { Login } from './login.js';
 import { sizeOffered } from './message-size.js';
+import { QuickWriter } from './quick-writer.js';
 import { atTurnEnd } from './turn-end.js';
 
 /** Told what its session does on its own. */
@@ -70,6 +71,7 @@ export class UpstreamSession implements Expiring {
   readonly #options: UpstreamOptions;
   readonly #pipelines: boolean;
   readonly #socket: Socket;
+  readonly #writer: QuickWriter;
   readonly #replies = new ReplyReader();
   readonly #due: DueReply[] = [];
   /** Replies that are due to what has been written; any other comes unasked. */
@@ -89,7 +91,7 @@ export class UpstreamSession implements Expiring {
     this.#options = options;
     this.#socket = socket;
     socket.on('data', (chunk) => this.#receive(chunk));
-    socket.on('drain', () => this.#drained());
+    this.#writer = new QuickWriter(socket, () => this.#drained());
     socket.on('error', (error) => this.#fail(this.#connectionLost(describeCause(error)), true));
     socket.on('close', () => this.#fail(this.#connectionLost('it closed the connection'), true));
     options.deadlines.watch(this);
@@ -213,7 +215,7 @@ export class UpstreamSession implements Expiring {
   readonly #flush = (): void => {
     if (this.#ended) return;
     this.#answerable = this.#due.length;
-    if (this.#out !== '' && !this.#socket.write(this.#out, 'latin1')) this.#congested = true;
+    if (this.#out !== '' && !this.#writer.write(this.#out)) this.#congested = true;
     this.#out = '';
   };
 

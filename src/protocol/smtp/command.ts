@@ -85,9 +85,13 @@ export function parseCommand(line: string, wire = `${line}\r\n`): Command | Faul
 /** What most lines are, known at a glance: an address and nothing else, in no need of a closer look, or DATA. */
 function tidyCommand(line: string, wire: string): Command | undefined {
   if (line === 'DATA') return { verb: 'DATA', argument: '' };
-  const verb = line.startsWith(starts.RCPT) ? 'RCPT' : line.startsWith(starts.MAIL) ? 'MAIL' : undefined;
-  if (verb === undefined || !line.endsWith('>')) return undefined;
-  const path = line.slice(starts[verb].length, -1);
+  if (!line.endsWith('>')) return undefined;
+  if (line.startsWith(starts.RCPT)) return tidyPath('RCPT', line.slice(starts.RCPT.length, -1), wire);
+  if (line.startsWith(starts.MAIL)) return tidyPath('MAIL', line.slice(starts.MAIL.length, -1), wire);
+  return undefined;
+}
+
+function tidyPath(verb: 'MAIL' | 'RCPT', path: string, wire: string): Command | undefined {
   if (path === '' || notPlain.test(path)) return undefined;
   return { verb, path, parameters: noParameters, wire };
 }

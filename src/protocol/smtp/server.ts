@@ -6,7 +6,7 @@
  */
 import { longestResponseOctets } from '../sasl/server.js';
 import { type BodyPart, BodyScanner } from './body.js';
-import { type Command, type Fault, type ForeignProtocol, parseCommand } from './command.js';
+import { type Command, type Fault, type ForeignProtocol, parseCommand, type Verb } from './command.js';
 import { type Line, LineReader } from './lines.js';
 import { makeReply } from './reply.js';
 import { outOfOrder, type ServerState, serverTransitions } from './states.js';
@@ -44,6 +44,14 @@ type Phase =
   | 'awaiting-data-reply'
   | 'body'
   | 'awaiting-end-reply';
+
+/** As maps, which look a name up several times as fast as an object whose names vary. */
+const transitions: ReadonlyMap<ServerState, ReadonlyMap<Verb, ServerState>> = new Map(
+  Object.entries(serverTransitions).map(([state, row]) => [
+    state as ServerState,
+    new Map(Object.entries(row) as [Verb, ServerState][]),
+  ]),
+);
 
 export interface ServerOptions {
   readonly refuseBareNewlines?: boolean;
@@ -174,7 +182,7 @@ export class ServerProtocol {
         ? fault(503, '5.1', 'TLS is on already')
         : fault(502, '5.1', 'STARTTLS is not offered here');
     }
-    const next = serverTransitions[this.#state][command.verb];
+    const next = transitions.get(this.#state)?.get(command.verb);
     if (next === undefined) {
       return { ...fault(503, '5.1', outOfOrder(this.#state, command.verb)), outOfOrder: command.verb };
     }
