@@ -32,6 +32,8 @@ export interface ConnectionUser {
 }
 
 export interface ConnectionOptions {
+  /** The id of the client's session. */
+  readonly session: string;
   readonly deadlines: Deadlines;
   readonly time: ClientTime;
   readonly greeting: Reply;
@@ -68,7 +70,7 @@ export class ClientConnection implements Expiring {
   constructor(socket: Socket, user: ConnectionUser, options: ConnectionOptions) {
     this.#options = options;
     this.#user = user;
-    this.#replies = new ReplyQueue((text) => this.#write(text));
+    this.#replies = new ReplyQueue(options.session, (text) => this.#write(text));
     this.deadlineAt = options.time.next();
     options.deadlines.watch(this);
     this.#socket = socket;
