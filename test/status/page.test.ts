@@ -1,11 +1,14 @@
 /** The page and its facts, asked for as programs do: who is let in, what is shown, and that it is escaped. */
-import { readdir, readFile, stat } from 'node:fs/promises';
+import { chmod, readdir, readFile, stat } from 'node:fs/promises';
 import { request } from 'node:http';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { parseConfig } from '../../src/config/parse.js';
+import { startDaemon } from '../../src/daemon/serve.js';
 import type { Snapshot } from '../../src/status/snapshot.js';
 import { submit } from '../relay/scene.js';
 import { greetedClient } from '../support/relay-under-test.js';
+import { type LogLine, loggerInto } from '../support/recording-logger.js';
 import { ask, type Shown, shownDaemon } from './daemon.js';
 
 async function keyOf({ directory }: Shown): Promise<Record<string, string>> {
@@ -49,6 +52,9 @@ describe('the status page', () => {
     const headers = await keyOf(daemon);
     const { body } = await ask(daemon.where, '/ticket', { method: 'POST', headers });
     const { ticket } = JSON.parse(body) as { ticket: string };
+    // Whoever looks before a person does, such as the preview of a link, does not use it up.
+    const looked = await ask(daemon.where, `/enter?ticket=${ticket}`, { method: 'HEAD' });
+    expect(looked.headers['set-cookie']).toBeUndefined();
     const first = await ask(daemon.where, `/enter?ticket=${ticket}`);
     expect([first.status, first.headers['location']]).toEqual([303, '/']);
     expect(String(first.headers['set-cookie'])).toMatch(
@@ -81,6 +87,24 @@ describe('the status page', () => {
       401,
     );
     expect((await ask(daemon.where, '/readyz')).status).toBe(200);
+  });
+
+  it('says of a key that others can read how to keep it', async () => {
+    const before = await shownDaemon();
+    await before.close();
+    const path = join(before.directory, 'status.key');
+    await chmod(path, 0o644);
+    const log: LogLine[] = [];
+    const { config } = parseConfig(before.configuration, undefined);
+    const daemon = await startDaemon(config, loggerInto(log));
+    await daemon.close();
+    expect(log).toContainEqual(
+      expect.objectContaining({
+        level: 'warn',
+        message: expect.stringContaining(`may read ${path}`),
+        fields: { hint: `chmod o= ${path}` },
+      }),
+    );
   });
 
   it('shows accounts, messages with the replies of the upstream, and the last hour', async () => {
