@@ -60,7 +60,9 @@ export class ClientConnection implements Expiring {
   #leaving = false;
   /** Our last octets are on their way. */
   #closing = false;
-  /** What has been written waits for the client to read; kept here, since asking the socket costs a walk. */
+  /** The socket is destroyed, or about to be; kept here, since asking it costs a walk. */
+  #gone = false;
+  /** What has been written waits for the client to read. */
   #congested = false;
   #paused = false;
   /** Whether the client may take its time to close its half. */
@@ -108,6 +110,7 @@ export class ClientConnection implements Expiring {
     socket.on(
       'close',
       ifCurrent(() => {
+        this.#gone = true;
         this.#options.deadlines.unwatch(this);
         this.#user.closed();
       }),
@@ -131,7 +134,7 @@ export class ClientConnection implements Expiring {
       if (!this.#greeted) this.#greetSoon();
     });
     this.#follow(this.#socket);
-    this.#socket.on('data', (octets: Buffer) => this.#receive(octets));
+    readShared(this.#socket, (lent) => this.#receive(lent));
   }
 
   /** Takes the place of the next command; its reply is due exactly once. */
@@ -157,7 +160,7 @@ export class ClientConnection implements Expiring {
 
   /** False once it ends: what the client still says is not heard. */
   get isOpen(): boolean {
-    return !this.#leaving && !this.#socket.destroyed;
+    return !this.#leaving && !this.#gone;
   }
 
   pause(): void {
@@ -201,6 +204,7 @@ export class ClientConnection implements Expiring {
 
   /** Cuts the connection; a message that was not whole is then not sent. */
   destroy(): void {
+    this.#gone = true;
     this.#socket.destroy();
   }
 
@@ -238,7 +242,7 @@ export class ClientConnection implements Expiring {
   #write(text: string): void {
     if (this.#options.trace !== undefined)
       for (const line of text.trimEnd().split('\r\n')) this.#options.trace(`S: ${line}`);
-    if (this.#socket.writable && !this.#writer.write(text)) this.#congested = true;
+    if (!this.#gone && !this.#closing && !this.#writer.write(text)) this.#congested = true;
     this.deadlineAt = this.#options.time.next();
     if (this.#tlsIsDue && this.#replies.pending === 0 && this.#options.tls !== undefined) {
       this.#tlsIsDue = false;

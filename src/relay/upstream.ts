@@ -16,6 +16,7 @@ import type { Deadlines, Expiring } from './deadlines.js';
 import type { Login } from './login.js';
 import { sizeOffered } from './message-size.js';
 import { QuickWriter } from './quick-writer.js';
+import { readShared } from './shared-buffer.js';
 import { atTurnEnd } from './turn-end.js';
 
 /** Told what its session does on its own. */
@@ -94,7 +95,7 @@ export class UpstreamSession implements Expiring {
     this.#pipelines = extensions.has('PIPELINING');
     this.#options = options;
     this.#socket = socket;
-    socket.on('data', (chunk) => this.#receive(chunk));
+    readShared(socket, (lent) => this.#receive(lent));
     this.#writer = new QuickWriter(socket, () => this.#drained());
     socket.on('error', (error) => this.#fail(this.#connectionLost(describeCause(error)), true));
     socket.on('close', () => this.#fail(this.#connectionLost('it closed the connection'), true));
@@ -235,8 +236,8 @@ export class UpstreamSession implements Expiring {
     this.owner?.upstreamDrained();
   }
 
-  #receive(chunk: Buffer): void {
-    this.#replies.push(chunk);
+  #receive(lent: Buffer): void {
+    this.#replies.push(lent);
     try {
       for (let reply = this.#replies.next(); reply !== undefined; reply = this.#replies.next()) {
         this.#say(`S: ${replyText(reply)}`);
