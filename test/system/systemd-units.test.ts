@@ -50,6 +50,14 @@ describe.skipIf(toolsMissing('systemd'))('the units', () => {
     expect(await complaints(directory, unit)).toEqual([expect.stringContaining('ProtectClocks')]);
   });
 
+  it('make the directory of the socket that the page about metrics names', async () => {
+    const page = await readFile(new URL('../../docs/metrics.md', import.meta.url), 'utf8');
+    const [, directory] = /"unix:(\/run\/\w+)\/status"/.exec(page) ?? [];
+    expect(directory).toBeDefined();
+    const text = await readFile(join(units, unit), 'utf8');
+    expect(text).toContain(`\nRuntimeDirectory=${directory?.slice('/run/'.length)}\n`);
+  });
+
   it('are as hardened as the guide says', async () => {
     const report = await run('systemd-analyze', [
       'security',
