@@ -1,12 +1,13 @@
 /** The page and its facts, asked for as programs do: who is let in, what is shown, and that it is escaped. */
 import { chmod, readdir, readFile, stat } from 'node:fs/promises';
-import { request } from 'node:http';
+import { type IncomingMessage, request } from 'node:http';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { parseConfig } from '../../src/config/parse.js';
 import { startDaemon } from '../../src/daemon/serve.js';
 import type { Snapshot } from '../../src/status/snapshot.js';
 import { submit } from '../relay/scene.js';
+import { eventually } from '../support/process.js';
 import { greetedClient } from '../support/relay-under-test.js';
 import { type LogLine, loggerInto } from '../support/recording-logger.js';
 import { ask, type Shown, shownDaemon } from './daemon.js';
@@ -168,6 +169,32 @@ describe('the status page', () => {
       sent.end();
     });
     expect(seen.split('\n').filter((line) => line !== '' && !line.startsWith('data: '))).toEqual([]);
+  });
+
+  it('tells twenty browsers of changes, and another as soon as one has left', async () => {
+    const daemon = await shownDaemon();
+    const headers = await cookieOf(daemon);
+    const [, host, port] = /^(.*):(\d+)$/.exec(daemon.where) ?? [];
+    const follow = () =>
+      new Promise<IncomingMessage>((resolve, reject) => {
+        const sent = request({ host, port, path: '/events', headers, agent: false }, resolve);
+        sent.on('error', reject).end();
+      });
+    const viewers = await Promise.all(Array.from({ length: 20 }, follow));
+    expect(viewers.map(({ statusCode }) => statusCode)).toEqual(viewers.map(() => 200));
+    expect((await ask(daemon.where, '/events', { headers })).status).toBe(503);
+    viewers[0]!.destroy();
+    const next = await eventually('a place', async () => {
+      const response = await follow();
+      return response.statusCode === 200 ? response : void response.resume();
+    });
+    const all = [...viewers.slice(1), next];
+    const ended = Promise.all(
+      all.map((response) => new Promise((resolve) => response.resume().on('close', resolve))),
+    );
+    for (const response of all) response.on('error', () => undefined);
+    await daemon.close();
+    await ended;
   });
 
   it('follows nothing for who asks for the head of the events alone', async () => {

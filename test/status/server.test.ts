@@ -106,6 +106,7 @@ describe('the status server', () => {
       '127.0.0.1.attacker.example',
       'localhost.attacker.example',
       '127.0.0.1@attacker.example',
+      'attacker.example@127.0.0.1',
       '192.0.2.1:8025',
       '0.0.0.0:8025',
     ])
@@ -117,7 +118,13 @@ describe('the status server', () => {
     const { headers } = await ask(where, '/metrics', { headers: { origin: 'https://attacker.example' } });
     expect(headers['access-control-allow-origin']).toBeUndefined();
     expect(headers['content-security-policy']).toMatch(/default-src 'none'.*frame-ancestors 'none'/);
-    expect(headers['x-content-type-options']).toBe('nosniff');
+    expect(headers).toMatchObject({
+      'cache-control': 'no-store',
+      'cross-origin-resource-policy': 'same-origin',
+      'referrer-policy': 'no-referrer',
+      'x-content-type-options': 'nosniff',
+      'x-frame-options': 'DENY',
+    });
     expect(await ask(where, '/healthz', { method: 'POST' })).toMatchObject({ status: 405 });
     expect(await ask(where, '/healthz', { method: 'HEAD' })).toMatchObject({ status: 200, body: '' });
     expect((await ask(where, '/__proto__')).status).toBe(404);
