@@ -1,7 +1,7 @@
 // @ts-check
 /**
- * `npm run proof:storm`, `proof:fuzz`, `proof:refresh` and `proof:guess`: the long forms of what `npm test` does briefly. Progress
- * goes to standard error, figures to standard output; the exit status is 1 when a fault was found, 2 when the command
+ * `npm run proof:storm`, `proof:fuzz`, `proof:refresh`, `proof:guess` and `proof:soak`: the long forms of what `npm test`
+ * does briefly. Progress goes to standard error, figures to standard output; the exit status is 1 when a fault was found, 2 when the command
  * line is wrong.
  *
  * The proofs and the test servers that they use are TypeScript. They are compiled into npm's cache directory below
@@ -53,6 +53,11 @@ async function prove() {
     const { guess } = await import(join(compiled, 'proof/guess/guess.js'));
     return guess({ ...options, program, progress });
   }
+  if ('minutes' in options) {
+    /** @type {typeof import('./soak/soak.js')} */
+    const { soak } = await import(join(compiled, 'proof/soak/soak.js'));
+    return soak({ seconds: options.minutes * 60, seed: options.seed, program, progress });
+  }
   /** @type {typeof import('./fuzz/fuzz.js')} */
   const { fuzz } = await import(join(compiled, 'proof/fuzz/fuzz.js'));
   return fuzz({ ...options, progress });
@@ -71,7 +76,7 @@ setTimeout(() => {
 /** Ends the process when it is wrong. */
 function commandLine() {
   try {
-    if (name === 'storm' || name === 'fuzz' || name === 'refresh' || name === 'guess')
+    if (name === 'storm' || name === 'fuzz' || name === 'refresh' || name === 'guess' || name === 'soak')
       return readOptions(args, defaults[name]);
     throw new TypeError(`there is no proof "${name}"`);
   } catch (error) {

@@ -63,6 +63,8 @@ export interface Sink extends Temper {
   readonly connections: number;
   /** Now. */
   readonly open: number;
+  /** Cuts all connections. */
+  hangUp(): void;
   stop(): Promise<void>;
 }
 
@@ -87,8 +89,11 @@ export async function startSink(temper: Temper, certificate?: Certificate): Prom
     get open() {
       return sockets.size;
     },
-    async stop() {
+    hangUp() {
       for (const socket of sockets) socket.destroy();
+    },
+    async stop() {
+      sink.hangUp();
       server.close();
       await once(server, 'close');
     },

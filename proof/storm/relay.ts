@@ -2,17 +2,16 @@
  * `mailbearer serve` as a child process that does not live long: killed with SIGKILL every now and then, and started
  * again at once. A relay that ends on its own is a fault.
  */
-import { mkdir, utimes, writeFile } from 'node:fs/promises';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { freePort, type RunningProgram, startProgram } from '../../test/support/process.js';
 import type { Kill } from './ledger.js';
 import type { TokenDesk } from './token-desk.js';
+import { writeToken } from './token-file.js';
 
 /** The accounts: each has a token, and sessions of its own. */
 export const senders = Array.from({ length: 4 }, (_, number) => `sender${number}@storm.test`);
-/** How old the first tokens look: a refusal of a new one would not be believed. */
-const firstAgeSeconds = 3600;
 
 export interface RelayOptions {
   /** mailbearer's executable. */
@@ -97,16 +96,4 @@ export class MortalRelay {
     void watch();
     await life.waitForOutput(/ready/);
   }
-}
-
-async function writeToken(file: string, token: ReturnType<TokenDesk['firstToken']>): Promise<void> {
-  const now = Date.now() / 1000;
-  const tenDays = 10 * 86_400;
-  const content = {
-    access_token: token.accessToken,
-    refresh_token: token.refreshToken,
-    expiry: String(Math.floor(now + tenDays)),
-  };
-  await writeFile(file, JSON.stringify(content), { mode: 0o600 });
-  await utimes(file, now, now - firstAgeSeconds);
 }

@@ -13,7 +13,6 @@ const withdrawalChance = 0.15;
 const failureChance = 0.15;
 /** The relay does not renew a token that is younger than a minute, whatever a server says of it. */
 const safeAgeMs = 65_000;
-const tokenSeconds = 3600;
 
 interface Issued {
   readonly number: number;
@@ -28,21 +27,24 @@ export class TokenDesk {
   renewals = 0;
   readonly #server: Server;
   readonly #random: Random;
+  readonly #tokenSeconds: number;
   readonly #newest = new Map<string, Issued>();
   /** By account: the tokens up to this number are worth nothing. */
   readonly #withdrawn = new Map<string, number>();
 
-  private constructor(server: Server, random: Random) {
+  private constructor(server: Server, random: Random, tokenSeconds: number) {
     this.#server = server;
+    this.#tokenSeconds = tokenSeconds;
     this.#random = random;
     this.url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/token`;
   }
 
-  static async start(random: Random): Promise<TokenDesk> {
+  /** @param tokenSeconds how long a token lives, as it says */
+  static async start(random: Random, tokenSeconds = 3600): Promise<TokenDesk> {
     const server = createServer();
     server.listen(0, '127.0.0.1');
     await once(server, 'listening');
-    const desk = new TokenDesk(server, random);
+    const desk = new TokenDesk(server, random, tokenSeconds);
     // One that ends in the middle of a request was killed.
     server.on('request', (request, response) => void desk.#answer(request, response).catch(() => undefined));
     return desk;
@@ -78,7 +80,7 @@ export class TokenDesk {
     const answer = {
       access_token: this.#issue(account, performance.now()),
       token_type: 'Bearer',
-      expires_in: tokenSeconds,
+      expires_in: this.#tokenSeconds,
     };
     response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(answer));
   }

@@ -87,6 +87,12 @@ export class SmtpDialogue {
     return { recipients, end: await this.command(`${stuffed}.`) };
   }
 
+  /** Says this much more, and is gone. */
+  vanish(text: string, how: 'reset' | 'close'): void {
+    const socket = this.#socket;
+    socket.write(text, 'latin1', () => (how === 'reset' ? socket.resetAndDestroy() : socket.destroy()));
+  }
+
   async quit(): Promise<void> {
     await this.command('QUIT');
     this.#socket.destroy();
