@@ -16,6 +16,7 @@ import { findSettings } from '../accounts/resolve.js';
 import type { ClientSettings, Config, TokenStoreName } from '../config/config.js';
 import { parseEndpoint, parseProxy } from '../config/values.js';
 import { AppError } from '../core/errors.js';
+import { withDiscovered } from '../oauth/consent.js';
 import type { Metadata } from '../oauth/discovery.js';
 import { type Cloud, microsoftSignIn, oidc, presets, type Provider } from '../providers/index.js';
 
@@ -120,23 +121,6 @@ function ofIssuer(provider: Provider, issuer: string | undefined): Provider {
   throw new AppError('usage', `--issuer: ${result.problem}`, {
     hint: 'it looks like https://login.corp.example/realms/mail',
   });
-}
-
-/** What is configured stays. */
-function withDiscovered(provider: Provider, said: Metadata | undefined): Provider {
-  if (said === undefined) return provider;
-  const endpoint = (name: string) => {
-    const value = said[name];
-    return typeof value === 'string' ? readUrl(value)?.href : undefined;
-  };
-  return {
-    ...provider,
-    authorizationEndpoint: provider.authorizationEndpoint ?? endpoint('authorization_endpoint'),
-    deviceAuthorizationEndpoint:
-      provider.deviceAuthorizationEndpoint ?? endpoint('device_authorization_endpoint'),
-    tokenEndpoint: provider.tokenEndpoint ?? endpoint('token_endpoint'),
-    userinfoEndpoint: provider.userinfoEndpoint ?? endpoint('userinfo_endpoint'),
-  };
 }
 
 /**

@@ -9,16 +9,12 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net';
 import { finished } from 'node:stream/promises';
 import { AppError, describeCause, systemErrorCode, toAppError } from '../core/errors.js';
-import { classifyError, readable } from './classify.js';
-import { type Authorization, prepareAuthorization } from './client.js';
-import { pastedParameters, readAnswer, type Answer, type RefusingAnswer } from './login-answer.js';
-import { completeLogin, loginError, type LoginOptions, type SignedIn } from './login.js';
+import { pastedParameters, type Answer } from './login-answer.js';
+import { type CodeLogin, type CodeLoginOptions, prepareCodeLogin } from './login-code.js';
+import type { SignedIn } from './login.js';
 import { type LoginPage, pageHeaders, renderLoginPage } from './login-page.js';
 
-export interface LoopbackLoginOptions extends LoginOptions {
-  readonly authorizationEndpoint: URL;
-  /** The provider's own, such as Google's access_type=offline. */
-  readonly authorizationParameters: Readonly<Record<string, string>>;
+export interface LoopbackLoginOptions extends Omit<CodeLoginOptions, 'redirectUri'> {
   /** In the redirect; browsers may take localhost for 127.0.0.1 or ::1. */
   readonly redirectHost?: '127.0.0.1' | 'localhost';
   /** The answer is shown at this address instead, and can only be pasted: nothing listens. */
@@ -41,7 +37,6 @@ export interface LoopbackLogin {
 
 /** Throws AppError listen-failed when the port is taken, config-invalid for endpoints that may not be used. */
 export async function createLoopbackLogin(options: LoopbackLoginOptions): Promise<LoopbackLogin> {
-  const { client, authorizationEndpoint, clock } = options;
   const { pasteRedirectUri, redirectHost = '127.0.0.1' } = options;
   const { port, servers } =
     pasteRedirectUri === undefined
@@ -50,13 +45,9 @@ export async function createLoopbackLogin(options: LoopbackLoginOptions): Promis
   // Microsoft's registration of http://localhost knows no path.
   const here = redirectHost === 'localhost' ? `http://localhost:${port}` : `http://127.0.0.1:${port}/`;
   const redirectUri = pasteRedirectUri ?? here;
-  const parameters = {
-    ...options.authorizationParameters,
-    ...(options.scope === undefined ? {} : { scope: options.scope }),
-  };
-  let authorization: Authorization;
+  let login: CodeLogin;
   try {
-    authorization = await prepareAuthorization(client, authorizationEndpoint, redirectUri, parameters);
+    login = await prepareCodeLogin({ ...options, redirectUri });
   } catch (error) {
     for (const server of servers) server.close();
     throw error;
@@ -70,10 +61,7 @@ export async function createLoopbackLogin(options: LoopbackLoginOptions): Promis
 
   async function end(answer: Answer): Promise<LoginPage> {
     try {
-      if ('error' in answer) throw refused(answer, authorizationEndpoint);
-      const reply = await authorization.redeem(answer.code, { clock, signal: givenUp.signal });
-      if (reply.kind === 'refused') throw loginError(reply.outcome, client.tokenEndpoint);
-      result.resolve(completeLogin(reply));
+      result.resolve(await login.redeem(answer, givenUp.signal));
       return { kind: 'done' };
     } catch (error) {
       const problem = toAppError(error);
@@ -93,7 +81,7 @@ export async function createLoopbackLogin(options: LoopbackLoginOptions): Promis
     const [, path, query] = /^([^?]*)\??(.*)$/.exec(request.url ?? '') ?? [];
     if (path !== '/') return ignored(404, 'There is no such page.');
     if (request.method !== 'GET') return ignored(405, 'This page can only be opened.');
-    const answer = readAnswer(new URLSearchParams(query), authorization.state);
+    const answer = login.read(new URLSearchParams(query));
     if (typeof answer === 'string') return ignored(400, `This is no answer to the sign-in: ${answer}.`);
     const page = await accept(answer);
     return { status: page.kind === 'done' ? 200 : 400, page };
@@ -112,11 +100,11 @@ export async function createLoopbackLogin(options: LoopbackLoginOptions): Promis
     });
 
   return {
-    authorizationUrl: authorization.url.href,
+    authorizationUrl: login.authorizationUrl,
     redirectUri,
     result: result.promise,
     submitUrl(pasted) {
-      const answer = readAnswer(pastedParameters(pasted), authorization.state);
+      const answer = login.read(pastedParameters(pasted));
       if (typeof answer === 'string')
         throw new AppError('usage', `this is not the address that the sign-in ended at: ${answer}`, {
           hint: `paste what the browser's address bar shows after you agreed; it starts with ${redirectUri}?`,
@@ -166,11 +154,6 @@ async function close(server: Server): Promise<void> {
   server.close();
   server.closeAllConnections();
   await once(server, 'close');
-}
-
-function refused({ error, description }: RefusingAnswer, endpoint: URL): AppError {
-  const reason = readable(description === undefined ? error : `${error}: ${description}`, []);
-  return loginError(classifyError(error, description, reason), endpoint);
 }
 
 /** A promise that is settled from outside, once; nobody need be waiting when it is rejected. */

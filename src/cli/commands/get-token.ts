@@ -3,21 +3,22 @@
  * JSON to standard output. What can go wrong beforehand is found before anyone is sent to a browser. What the file
  * cannot hold is printed for the configuration.
  */
+import { basename } from 'node:path';
 import { canSubmit, isBroken, type OAuthClient, problemOf } from '../../accounts/account.js';
+import { checkMailbox, mailboxOf } from '../../accounts/check-mailbox.js';
 import { AppError, exitStatus } from '../../core/errors.js';
 import { Secret } from '../../core/secret.js';
+import { consentScope, whoSignedIn } from '../../oauth/consent.js';
 import { discover, type Metadata } from '../../oauth/discovery.js';
 import { requestGrant } from '../../oauth/grant.js';
-import { askWhoSignedIn } from '../../oauth/identity.js';
 import { loginError, type SignedIn } from '../../oauth/login.js';
-import type { Cloud, Provider } from '../../providers/index.js';
+import type { Cloud } from '../../providers/index.js';
 import { outcomeFailure } from '../../refresh/failure.js';
 import { noteSignedIn } from '../../refresh/sign-in-memory.js';
 import { createFileStore } from '../../tokens/file-store.js';
 import { findExposures, secretFiles } from '../../tokens/exposure.js';
 import { formatExpiry, type TokenFields } from '../../tokens/format.js';
 import { completeEntry, type Entry, type EntryAnswer, printEntry } from '../account-entry.js';
-import { checkMailbox, mailboxOf } from '../check-mailbox.js';
 import { completeClient } from '../client-input.js';
 import { accountOf, type Context, openContext } from '../context.js';
 import { grantEntry, type GrantFlags, grantOf } from '../grant-flags.js';
@@ -144,20 +145,16 @@ async function signIn(
   const way = chooseWay(provider, options);
   const client = await completeClient(settings, options, process.env, ui, signal);
   const got = await way({ client, scope: consentScope(provider, options.scope), clock }, ui, signal);
-  const { userinfoEndpoint } = provider;
-  const addresses =
-    got.addresses.length > 0 || userinfoEndpoint === undefined
-      ? got.addresses
-      : await askWhoSignedIn(new URL(userinfoEndpoint), got.accessToken, client, { clock, signal });
-  checkMailbox(addresses, { ...mailboxOf(options.user), path: output.path, provider }, ui);
+  const addresses = await whoSignedIn(got, provider, client, { clock, signal });
+  const { lent, user } = mailboxOf(options.user);
+  const said = checkMailbox(addresses, {
+    wanted: user ?? (output.path === undefined ? undefined : basename(output.path)),
+    lent,
+    accordingTo: user === undefined ? 'the file is for' : '--user says',
+    provider,
+  });
+  if (said !== undefined) ui.say(said);
   return { client, got, entry: commonEntry(settings, options) };
-}
-
-/** Who signs in is asked once; on refresh it would only bring what is not needed. */
-function consentScope({ identityScope, scope }: Provider, asked: string | undefined): string | undefined {
-  const wanted = asked ?? scope;
-  if (wanted === undefined) return undefined;
-  return [...new Set(`${identityScope ?? ''} ${wanted}`.split(/\s+/))].filter(Boolean).join(' ');
 }
 
 /** Gets the first token as `serve` will get the next ones. */
