@@ -17,6 +17,7 @@ import { type Relay, startRelay } from '../relay/listener.js';
 import { RefreshFigures } from '../status/refresh-figures.js';
 import { EventCommand } from './event-command.js';
 import { openParts, type Parts, type Surroundings } from './parts.js';
+import { signInsOf } from './sign-ins.js';
 import { openStatus, type Status } from './status.js';
 
 export interface Daemon {
@@ -143,9 +144,14 @@ class LiveDaemon implements Daemon {
   #openStatus({ status }: Config): Promise<Status | undefined> {
     const { clock, figures, logger } = this.#around;
     const roster = { accounts: () => this.accounts() };
+    const look = async () => this.#parts?.roster.look();
+    const beginSignIn = signInsOf({ ...this.#around, roster: { ...roster, look }, lookout: this.#lookout });
+    const sessions = () => this.#relay?.sessions() ?? [];
     const pool = { occupancy: () => this.#parts?.pool.occupancy() ?? new Map<string, never>() };
     const [refreshes, stateFile] = [this.#refreshes, this.#stateFile];
-    return openStatus(status, { clock, figures, logger, pool, refreshes, roster, stateFile });
+    return openStatus(status, {
+      ...{ beginSignIn, clock, figures, logger, pool, refreshes, roster, sessions, stateFile },
+    });
   }
 
   #eventCommand(command: Config['onEvent']): EventCommand | undefined {

@@ -5,7 +5,6 @@ import type { Logger } from '../core/logger.js';
 import type { Secret } from '../core/secret.js';
 import type { StatusSource } from '../status/source.js';
 import { keyFilePath, readOrMakeKey } from '../status/key-file.js';
-import { findExposures } from '../tokens/exposure.js';
 import { packageVersion } from './version.js';
 
 export interface Status {
@@ -14,7 +13,7 @@ export interface Status {
   close(): Promise<void>;
 }
 
-type Parts = Pick<StatusSource, 'clock' | 'figures' | 'pool' | 'refreshes' | 'roster'> & {
+type Parts = Omit<StatusSource, 'isReady' | 'nameAccounts' | 'version'> & {
   readonly logger: Logger;
   /** Its path. */
   readonly stateFile: string;
@@ -28,14 +27,17 @@ export async function openStatus(
   if (settings === undefined) return undefined;
   let isReady = false;
   const { keyFile, listen, nameAccounts } = settings;
-  const source = { ...parts, nameAccounts, version: packageVersion(), isReady: () => isReady };
+  const source = {
+    ...parts,
+    // A browser is not sent back to a socket in a directory.
+    beginSignIn: listen.kind === 'unix' ? undefined : parts.beginSignIn,
+    nameAccounts,
+    version: packageVersion(),
+    isReady: () => isReady,
+  };
   const { startStatusServer } = await import('../status/server.js');
   const { Access } = await import('../status/access.js');
-  const keyPath = keyFilePath(keyFile, stateFile);
-  const access = new Access(await keyFrom(keyPath, logger), parts.clock);
-  // One that the configuration names is looked at with its other secrets.
-  if (keyFile === undefined)
-    for (const { message, remedy: hint } of await findExposures([keyPath])) logger.warn({ hint }, message);
+  const access = new Access(await keyFrom(keyFilePath(keyFile, stateFile), logger), parts.clock);
   const server = await startStatusServer(listen, source, access, logger);
   logger.info({ where: server.where }, 'showing the status');
   return { ready: (is) => void (isReady = is), close: () => server.close() };

@@ -6,13 +6,14 @@ import type { Account, BrokenAccount } from '../accounts/account.js';
 import type { Clock, Timer } from '../core/clock.js';
 import type { AppError } from '../core/errors.js';
 import type { Logger } from '../core/logger.js';
+import type { Secret } from '../core/secret.js';
 import type { StoredToken } from '../tokens/token.js';
 import { describeEnd, describeTrial, endsOf } from './ends.js';
 import type { AccountEvent } from './event.js';
 import { mayPass } from './failure.js';
 import { dueWarning, type End } from './foresight.js';
 import type { RefreshResult } from './refresh-once.js';
-import { noteEnded, noteHeld, noteRefreshed, recall } from './sign-in-memory.js';
+import { noteEnded, noteHeld, noteRefreshed, noteSignedIn, recall } from './sign-in-memory.js';
 import type { AccountMemory, StateFile, Trouble } from './state-file.js';
 import type { RefreshWitness } from './witness.js';
 
@@ -85,6 +86,12 @@ export class Lookout implements RefreshWitness {
       refresh_token_replaced: result.rotated,
     });
     this.#look([account.name]);
+  }
+
+  /** Somebody has signed in. `endsAt` is of the refresh token, where the provider says so; milliseconds since the epoch. */
+  signedIn(account: string, refreshToken: Secret, endsAt: number | undefined): void {
+    const { clock, state } = this.#options;
+    noteSignedIn(state, account, refreshToken, clock.now(), endsAt);
   }
 
   broken(account: BrokenAccount): void {

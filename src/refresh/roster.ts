@@ -10,6 +10,7 @@ import { AppError, toAppError } from '../core/errors.js';
 import type { Logger } from '../core/logger.js';
 import type { SmtpHost } from '../providers/provider.js';
 import type { StoredToken } from '../tokens/token.js';
+import { accountToSignIn } from './account-to-sign-in.js';
 import { type Census, type CensusOptions, type Found, sameOverrides, takeCensus } from './census.js';
 import type { RequestGrant, RequestRefresh } from './refresh-once.js';
 import { signInCommand } from './failure.js';
@@ -26,8 +27,17 @@ export interface RosterOptions extends CensusOptions {
 }
 
 export interface Roster extends AccountDirectory {
-  /** In order of appearance. `refresh` is undefined for a broken account. */
-  accounts(): { readonly account: AnyAccount; readonly refresh: RefresherStatus | undefined }[];
+  /**
+   * In order of appearance. `refresh` is undefined for a broken account; `signIn` is the account as a person can sign it
+   * in with a browser.
+   */
+  accounts(): {
+    readonly account: AnyAccount;
+    readonly refresh: RefresherStatus | undefined;
+    readonly signIn: Account | undefined;
+  }[];
+  /** Looks at the files now, without waiting to be told of a change. What is new is in use when it resolves. */
+  look(): Promise<void>;
   /**
    * Another roster follows the files from now on; whoever still has accounts of this one gets tokens. Resolves when
    * no refresh is under way.
@@ -101,10 +111,21 @@ class LiveRoster implements Roster {
   }
 
   accounts(): ReturnType<Roster['accounts']> {
+    const { config, saslPasswd } = this.#options;
     return [...this.#members.values()].map((member) => ({
       account: accountOf(member),
       refresh: member.kind === 'live' ? member.tokens.status() : undefined,
+      signIn: accountToSignIn(accountOf(member), config, saslPasswd),
     }));
+  }
+
+  async look(): Promise<void> {
+    this.#scan();
+    await this.#scanning;
+    const changed = [...this.#members.values()].flatMap((member) =>
+      member.kind === 'live' && member.tokens.version !== member.stored.version ? [member.tokens] : [],
+    );
+    await Promise.all(changed.map((tokens) => tokens.storeChanged()));
   }
 
   async rest(): Promise<void> {
@@ -142,10 +163,12 @@ class LiveRoster implements Roster {
   }
 
   #take(): Promise<Census> {
-    const { logger } = this.#options;
-    return takeCensus(this.#options, ({ hint, message }) =>
-      this.#sayOnce(message, () => logger.warn({ hint }, message)),
-    );
+    const { config, logger } = this.#options;
+    return takeCensus(this.#options, ({ hint, message }) => {
+      // Of the default directories, one or both may be missing.
+      const level = config.tokenDirs === undefined ? 'debug' : 'warn';
+      this.#sayOnce(message, () => logger[level]({ hint }, message));
+    });
   }
 
   async #apply({ directories, found }: Census): Promise<void> {

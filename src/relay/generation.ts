@@ -17,6 +17,7 @@ import { Offers } from './offer.js';
 import { permit } from './permitted-accounts.js';
 import { ServerCertificate } from './server-certificate.js';
 import { ClientSession } from './session.js';
+import type { SessionFacts } from './session-facts.js';
 import type { SessionContext } from './session-context.js';
 
 export type RelayOptions = Omit<SessionContext, 'floodLog' | 'offers' | 'port'>;
@@ -33,7 +34,8 @@ export class Generation {
   readonly #lasting: Lasting;
   readonly #offers: Offers;
   readonly #authenticators: Authenticators;
-  readonly #sessions = new Set<ClientSession>();
+  /** With what is known of each from the start. */
+  readonly #sessions = new Map<ClientSession, Pick<SessionFacts, 'openedAt' | 'peer'>>();
   readonly #certificates: ServerCertificate[] = [];
   readonly #onEmpty: (() => void)[] = [];
 
@@ -54,7 +56,7 @@ export class Generation {
     { address }: ListeningSocket,
   ): Promise<(socket: Socket) => void> {
     const { floodLog, gate, nextId } = this.#lasting;
-    const { figures } = this.#options;
+    const { clock, figures } = this.#options;
     const context = await this.#contextOf(settings);
     const where = `${settings.host}:${settings.port}`;
     // A name of this machine, such as localhost, is what DNS and hosts file make of it.
@@ -63,21 +65,20 @@ export class Generation {
     const admits = admission(settings.clients);
     return (socket) => {
       const peer = socket.remoteAddress ?? '';
-      const id = nextId();
       const refusal = admits(peer) ? gate.enter(peer) : notAdmitted;
       if (refusal !== undefined) {
         figures.clientsTurnedAway++;
-        logLimit(floodLog, refusal, { session: id, peer });
+        logLimit(floodLog, refusal, { peer });
         // Words in clear are no use to a client that waits for TLS.
-        return settings.tls === 'implicit' ? socket.destroy() : turnAway(socket, refusal, id);
+        return settings.tls === 'implicit' ? socket.destroy() : turnAway(socket, refusal);
       }
-      const session = new ClientSession(socket, id, context, () => {
+      const session = new ClientSession(socket, nextId(), context, () => {
         this.#sessions.delete(session);
         figures.clientSessionsEnded++;
         gate.leave(peer);
         if (this.#sessions.size === 0) for (const done of this.#onEmpty.splice(0)) done();
       });
-      this.#sessions.add(session);
+      this.#sessions.set(session, { peer, openedAt: clock.monotonic() });
       figures.clientSessions++;
     };
   }
@@ -89,13 +90,17 @@ export class Generation {
     return new Promise((resolve) => void this.#onEmpty.push(resolve));
   }
 
+  sessions(): readonly SessionFacts[] {
+    return [...this.#sessions].map(([{ id, standing }, known]) => ({ id, ...standing, ...known }));
+  }
+
   /** Sessions finish the message in flight, or end at once. */
   shutDown(): void {
-    for (const session of this.#sessions) session.shutDown();
+    for (const session of this.#sessions.keys()) session.shutDown();
   }
 
   destroy(): void {
-    for (const session of this.#sessions) session.destroy();
+    for (const session of this.#sessions.keys()) session.destroy();
   }
 
   async #contextOf(settings: ListenerSettings): Promise<SessionContext> {

@@ -5,7 +5,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import type { Socket } from 'node:net';
-import { AppError, systemErrorCode, toAppError } from '../core/errors.js';
+import { AppError, systemErrorCode } from '../core/errors.js';
 import type { ListenAddress } from '../config/config.js';
 import { type ListenerSettings, plainListener } from '../config/listener.js';
 import type { Clock } from '../core/clock.js';
@@ -16,6 +16,7 @@ import { FloodLog } from './flood-log.js';
 import { Generation, type Lasting, type RelayOptions } from './generation.js';
 import { ListeningSocket } from './listening-socket.js';
 import { withinOpenFiles } from './open-files.js';
+import type { SessionFacts } from './session-facts.js';
 
 export type { RelayOptions } from './generation.js';
 
@@ -26,6 +27,8 @@ const drainMs = 30_000;
 export interface Relay {
   /** Where it listens; real ports where port 0 was asked for. */
   readonly addresses: readonly ListenAddress[];
+  /** Of all clients, the oldest first. */
+  sessions(): readonly SessionFacts[];
   /**
    * Serves new connections by other options. Ports that both have stay open; sessions go on as they began, and
    * `drained` resolves when the last of them has ended. Throws as startRelay does, and then nothing has changed.
@@ -72,6 +75,10 @@ class LiveRelay implements Relay {
     return this.#sockets.map(({ address }) => address);
   }
 
+  sessions(): readonly SessionFacts[] {
+    return [...this.#generations].flatMap((generation) => generation.sessions());
+  }
+
   async adopt(descriptors: readonly number[]): Promise<void> {
     const { floodLog } = this.#lasting;
     this.#sockets = await Promise.all(descriptors.map((one) => ListeningSocket.adopt(one, floodLog)));
@@ -87,7 +94,7 @@ class LiveRelay implements Relay {
     try {
       for (const { settings, mayLack } of portsOf(options)) {
         const at = before.findIndex((socket) => socket.isAt(settings));
-        const socket = at >= 0 ? before.splice(at, 1)[0] : await this.#open(settings, mayLack, before);
+        const socket = at >= 0 ? before.splice(at, 1)[0] : await this.#open(settings, mayLack);
         if (socket === undefined) continue;
         if (at < 0) opened.push(socket);
         ports.push({ socket, accept: await next.reception(settings, socket) });
@@ -132,18 +139,9 @@ class LiveRelay implements Relay {
   }
 
   /** Undefined where it may be missing, and is. */
-  async #open(
-    settings: ListenerSettings,
-    mayLack: boolean,
-    leaving: readonly ListeningSocket[],
-  ): Promise<ListeningSocket | undefined> {
-    try {
-      return await ListeningSocket.open(settings, this.#lasting.floodLog);
-    } catch (error) {
-      if (mayLack && isMissingIPv6(error)) return undefined;
-      const own = leaving.find(({ address: { port } }) => port === settings.port);
-      throw own === undefined ? error : inTheWay(own.address, error);
-    }
+  #open(settings: ListenerSettings, mayLack: boolean): Promise<ListeningSocket | undefined> {
+    const open = ListeningSocket.open(settings, this.#lasting.floodLog);
+    return mayLack ? open.catch(ignoreMissingIPv6) : open;
   }
 }
 
@@ -157,13 +155,6 @@ function unnamed(place: ListenAddress): AppError {
       hint: `add "${address}" to relay.listen, or take its ListenStream= out of the socket unit`,
     },
   );
-}
-
-/** The new address includes one that would have to be closed first, and clients be refused meanwhile. */
-function inTheWay(own: ListenAddress, error: unknown): AppError {
-  const { cause, code, message } = toAppError(error);
-  const hint = `restart serve: what it listens on now, ${formatListenAddress(own)}, is in the way`;
-  return new AppError(code, message, { hint, cause });
 }
 
 /** `mayLack`: not every machine has such an address. */
@@ -187,7 +178,7 @@ function sessionIds(): () => string {
   };
 }
 
-function isMissingIPv6(error: unknown): boolean {
+function ignoreMissingIPv6(error: unknown): undefined {
   const code = error instanceof AppError ? systemErrorCode(error.cause) : undefined;
-  return code === 'EADDRNOTAVAIL' || code === 'EAFNOSUPPORT';
+  if (code !== 'EADDRNOTAVAIL' && code !== 'EAFNOSUPPORT') throw error;
 }

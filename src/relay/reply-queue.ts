@@ -2,8 +2,7 @@
  * Replies to a client in the order of its commands (RFC 2920, 3.2), whatever the order in which they become
  * known. Replies that become known together leave in one write.
  */
-import type { Reply } from '../protocol/smtp/reply.js';
-import { wireFor } from './policy.js';
+import { formatReply, type Reply } from '../protocol/smtp/reply.js';
 import { atTurnEnd } from './turn-end.js';
 
 /** The place of a command among the replies; its reply is due exactly once. */
@@ -12,15 +11,12 @@ export interface ReplyPlace {
 }
 
 export class ReplyQueue {
-  /** The id of the client's session. */
-  readonly session: string;
   readonly #places: Place[] = [];
   readonly #flush: () => void;
   #flushing = false;
 
   /** @param write gets all that is ready at the end of a turn of the event loop. */
-  constructor(session: string, write: (text: string) => void) {
-    this.session = session;
+  constructor(write: (text: string) => void) {
     this.#flush = () => {
       this.#flushing = false;
       write(this.#takeReady());
@@ -65,7 +61,7 @@ class Place implements ReplyPlace {
   }
 
   answer(reply: Reply): void {
-    this.text = wireFor(reply, this.#queue.session);
+    this.text = formatReply(reply);
     this.#queue.answered(this);
   }
 }

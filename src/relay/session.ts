@@ -26,6 +26,7 @@ import { MessageLog, type MessageResult, type SenderFacts } from './message-log.
 import type { Offer } from './offer.js';
 import type { ReplyPlace } from './reply-queue.js';
 import { type SessionContext, tlsFor } from './session-context.js';
+import { type SessionStanding, stageOf } from './session-facts.js';
 import { Transaction, type TransactionObserver } from './transaction.js';
 import { atTurnEnd } from './turn-end.js';
 
@@ -75,7 +76,6 @@ export class ClientSession implements ConnectionUser, TransactionObserver {
     this.#tally = new SessionTally(settings.limits);
     this.#time = new ClientTime(settings.limits, deadlines);
     this.#connection = new ClientConnection(socket, this, {
-      session: id,
       deadlines,
       time: this.#time,
       greeting: greetingReply(hostname),
@@ -232,10 +232,15 @@ export class ClientSession implements ConnectionUser, TransactionObserver {
       refuseParameters(command) ?? refuseSize(command, this.#context.settings.limits.messageOctets);
     if (parameterRefusal !== undefined) return this.#refuse(place, parameterRefusal);
     const { identity, upstream: own } = this.#auth ?? {};
-    const found = own ?? accountFor(this.#sender, identity, this.#context);
+    const found = own ?? accountFor(this.#sender, identity, this.#context, this.id);
     if ('refusal' in found) return this.#refuse(place, found.refusal, found.cause);
     this.#transaction = new Transaction(found.live, own ?? this.#context.pool, this);
     this.#transaction.command(command, place);
+  }
+
+  /** For whoever looks. */
+  get standing(): SessionStanding {
+    return { stage: stageOf(this.#protocol), account: this.#transaction?.live.account.name };
   }
 
   get mostOctets(): number {
@@ -261,15 +266,9 @@ export class ClientSession implements ConnectionUser, TransactionObserver {
     this.#transaction = undefined;
     this.#time.free();
     const { reply, recipients, octets, cause } = result;
-    this.#messages.enter({
-      account: live.account.name,
-      from: this.#sender,
-      recipients,
-      octets,
-      reply,
-      cause,
-      ms: this.#elapsedMs,
-    });
+    const { name: account } = live.account;
+    const from = this.#sender;
+    this.#messages.enter({ account, from, recipients, octets, reply, cause, ms: this.#elapsedMs });
   }
 
   drained(): void {
@@ -332,8 +331,7 @@ export class ClientSession implements ConnectionUser, TransactionObserver {
     if (this.#connection.pendingReplies > 0) return;
     // A client that can't say more will not go on with its transaction either.
     if (this.#inputEnded) this.#connection.leave();
-    else if (this.#shuttingDown && this.#transaction === undefined) {
+    else if (this.#shuttingDown && this.#transaction === undefined)
       this.#connection.goodbye('3.2', 'Shutting down, try again later', { lingers: false });
-    }
   }
 }

@@ -12,7 +12,6 @@ import { isTokenRefusal } from '../protocol/smtp/client.js';
 import type { PathCommand } from '../protocol/smtp/command.js';
 import { isPositive, type Reply, replyText } from '../protocol/smtp/reply.js';
 import type { LiveAccount } from '../refresh/token-source.js';
-import type { Asker } from './account-sessions.js';
 import { commandFor } from './extensions.js';
 import type { MessageResult } from './message-log.js';
 import type { Offer } from './offer.js';
@@ -60,9 +59,8 @@ const stages: Readonly<Record<Relayed['verb'], StageOfMessage>> = {
   DATA: 'data',
 };
 
-export class Transaction implements Asker, UpstreamOwner {
+export class Transaction implements UpstreamOwner {
   readonly live: LiveAccount;
-  readonly session: string;
   readonly #pool: UpstreamSource;
   readonly #observer: TransactionObserver;
   #upstream: UpstreamSession | undefined;
@@ -81,13 +79,12 @@ export class Transaction implements Asker, UpstreamOwner {
   /** The message, once the upstream has agreed to take it. */
   #passage: MessagePassage | undefined;
 
-  readonly isWanted = () => this.#abandoned !== 'by-disconnect';
+  readonly #isWanted = () => this.#abandoned !== 'by-disconnect';
 
   constructor(live: LiveAccount, pool: UpstreamSource, observer: TransactionObserver) {
     this.live = live;
     this.#pool = pool;
     this.#observer = observer;
-    this.session = observer.id;
   }
 
   /** The message has begun and its end has not come. */
@@ -163,7 +160,7 @@ export class Transaction implements Asker, UpstreamOwner {
 
   #fetchSession(fresh: boolean): void {
     try {
-      const upstream = this.#pool.acquire(this.live, fresh, this);
+      const upstream = this.#pool.acquire(this.live, fresh, this.#isWanted);
       // A session that is free needs no wait, and most messages of a busy relay find one.
       if (!(upstream instanceof Promise)) return this.#begin(upstream);
       upstream.then(
@@ -320,7 +317,7 @@ export class Transaction implements Asker, UpstreamOwner {
   }
 
   #failureReply(error: AppError): Reply {
-    return replyForFailure(error, this.live.account.name);
+    return replyForFailure(error, this.#observer.id, this.live.account.name);
   }
 
   #releaseWhenQuiet(): void {

@@ -3,10 +3,10 @@
  * made by such a one. The URL works once and for a few minutes, so that it is worth nothing in a history or a log; what
  * it is exchanged for stays in a cookie that neither scripts nor other sites get hold of.
  */
-import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import type { Clock } from '../core/clock.js';
 import type { Secret } from '../core/secret.js';
+import { cookiesOf, digestOf, randomWord } from './cookies.js';
 
 const ticketMs = 5 * 60_000;
 const cookieSeconds = 12 * 3600;
@@ -17,7 +17,7 @@ const mostOfAKind = 100;
 export class Access {
   readonly #clock: Clock;
   readonly #key: Secret | undefined;
-  /** Digests of what is known, and until when. A thief of memory is no concern; a comparison that leaks its time is. */
+  /** Digests of what is known, and until when. */
   readonly #tickets = new Map<string, number>();
   readonly #cookies = new Map<string, number>();
 
@@ -29,7 +29,13 @@ export class Access {
 
   /** Whether it comes with the cookie or the key. */
   admits(request: IncomingMessage): boolean {
-    return this.admitsProgram(request) || this.#hasCookie(request.headers.cookie ?? '');
+    return this.admitsProgram(request) || this.admitsBrowser(request);
+  }
+
+  /** With the cookie alone. */
+  admitsBrowser(request: IncomingMessage): boolean {
+    const now = this.#clock.now();
+    return cookiesOf(request, cookieName).some((value) => (this.#cookies.get(digestOf(value)) ?? 0) > now);
   }
 
   /** With the key alone: a browser shall not let in others. */
@@ -54,30 +60,14 @@ export class Access {
   }
 
   #isKey(shown: string): boolean {
-    return this.#key !== undefined && timingSafeEqual(sha256(shown), sha256(this.#key.reveal()));
-  }
-
-  #hasCookie(header: string): boolean {
-    const values = header.split(/; */).flatMap((pair) => {
-      const [name, value] = pair.split('=');
-      return name === cookieName && value !== undefined ? [value] : [];
-    });
-    return values.some((value) => (this.#cookies.get(digestOf(value)) ?? 0) > this.#clock.now());
+    return this.#key !== undefined && digestOf(shown) === digestOf(this.#key.reveal());
   }
 
   #issue(known: Map<string, number>, lifeMs: number): string {
-    const value = randomBytes(32).toString('base64url');
+    const value = randomWord();
     const [oldest] = known.keys();
     if (known.size >= mostOfAKind && oldest !== undefined) known.delete(oldest);
     known.set(digestOf(value), this.#clock.now() + lifeMs);
     return value;
   }
-}
-
-function sha256(text: string): Buffer {
-  return createHash('sha256').update(text).digest();
-}
-
-function digestOf(text: string): string {
-  return sha256(text).toString('base64');
 }

@@ -13,7 +13,8 @@ export const securityHeaders: Readonly<Record<string, string>> = {
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
   'cross-origin-resource-policy': 'same-origin',
   'cross-origin-opener-policy': 'same-origin',
-  'referrer-policy': 'no-referrer',
+  // Not `no-referrer`: a form would then be sent with `Origin: null`.
+  'referrer-policy': 'same-origin',
   'x-content-type-options': 'nosniff',
   'x-frame-options': 'DENY',
 };
@@ -22,6 +23,11 @@ export const securityHeaders: Readonly<Record<string, string>> = {
 export function isForThisMachine({ headers }: IncomingMessage): boolean {
   const [, host = ''] = /^(\[[0-9a-f:.]+\]|[^:@/]+)(?::\d{1,5})?$/i.exec(headers.host ?? '') ?? [];
   return isLoopbackHost(host);
+}
+
+/** Whether a form of our own page was sent: browsers say where it came from, and other ports are other places. */
+export function isFormFromHere(request: IncomingMessage): boolean {
+  return request.headers.origin !== undefined && isFromHere(request);
 }
 
 /** Whether a change is asked for by our own page, or by a program, which says nothing of an origin. */

@@ -1,7 +1,9 @@
 /** The status page: all its facts in HTML that the server writes, so that it needs no script to be read. */
+import { formatDuration } from '../core/duration.js';
+import { documentOf } from './document.js';
 import { html, type Markup } from './markup.js';
 import { clock, leftOf, lifeOf, throughputOf } from './pictures.js';
-import type { AccountSnapshot, MessageSnapshot, Snapshot, TokenState } from './snapshot.js';
+import type { AccountSnapshot, ClientSnapshot, MessageSnapshot, Snapshot, TokenState } from './snapshot.js';
 
 const words: Readonly<Record<TokenState, readonly [kind: string, text: string]>> = {
   fresh: ['good', 'fresh'],
@@ -13,24 +15,12 @@ const words: Readonly<Record<TokenState, readonly [kind: string, text: string]>>
 
 /** The whole document. */
 export function pageOf(snapshot: Snapshot): string {
-  return html`<!doctype html>
-    <html lang="en">
-      <head>
-        <meta charset="utf-8" />
-        <meta name="viewport" content="width=device-width, initial-scale=1" />
-        <title>mailbearer</title>
-        <link rel="icon" href="/icon.svg" />
-        <link rel="stylesheet" href="/style.css" />
-        <script src="/script.js" defer></script>
-      </head>
-      <body>
-        <header>
-          <h1>mailbearer</h1>
-          <span class="dim" data-live="off">${snapshot.version}</span>
-        </header>
-        <main>${mainOf(snapshot)}</main>
-      </body>
-    </html> `.text;
+  return documentOf({
+    title: 'mailbearer',
+    head: html`<script src="/script.js" defer></script>`,
+    aside: html`<span class="dim" data-live="off">${snapshot.version}</span>`,
+    main: mainOf(snapshot),
+  });
 }
 
 /** What changes, and each event brings anew. */
@@ -47,6 +37,7 @@ export function mainOf(snapshot: Snapshot): Markup {
       ${throughputOf(snapshot)}
       <p class="dim">${hourOf(snapshot)}</p>
     </div>
+    ${clientsOf(snapshot)}
     <h2>Last messages</h2>
     <div class="card">
       ${
@@ -84,14 +75,66 @@ function accountCard(account: AccountSnapshot, now: number): Markup {
     ${lifeOf(account, now)}
     <p class="dim">${leftOf(account, now)}${next}; ${doing.length === 0 ? 'idle' : doing.join(', ')}</p>
     <p class="dim">${totals(account)}</p>
-    ${problem}
+    ${problem} ${signInOf(account)}
   </section> `;
+}
+
+/** A button where the page can do it, else the command that can. */
+function signInOf({
+  account,
+  sign_in,
+  sign_in_command: command,
+  state,
+}: AccountSnapshot): Markup | undefined {
+  if (sign_in === 'page')
+    return html`<form method="post" action="/authorize">
+      <input type="hidden" name="account" value="${account}" />
+      <button id="authorize ${account}">${state === 'broken' ? 'Authorize' : 'Authorize again'}</button>
+    </form>`;
+  if (command === null) return undefined;
+  const what = sign_in === 'none' ? 'Nobody signs in for it; for another token' : 'To sign in again';
+  return html`<p class="dim">${what}: <code>${command}</code></p>`;
 }
 
 function totals({ messages }: AccountSnapshot): string {
   const { cut_off, deferred, refused, sent } = messages;
   const failures = Object.entries({ deferred, refused, 'cut off': cut_off }).filter(([, count]) => count > 0);
   return [`${sent} sent`, ...failures.map(([what, count]) => `${count} ${what}`)].join(', ');
+}
+
+const stageWords: Readonly<Record<ClientSnapshot['stage'], string>> = {
+  connected: 'has just come',
+  idle: 'between messages',
+  envelope: 'names sender and recipients',
+  message: 'sends its message',
+};
+
+function clientsOf({ client_sessions: count, clients }: Snapshot): Markup | undefined {
+  if (count === 0) return undefined;
+  const rest = count - clients.length;
+  return html`<h2>Clients</h2>
+    <div class="card table">
+      <table>
+        <tr>
+          <th>from</th>
+          <th>account</th>
+          <th>doing</th>
+          <th>for</th>
+          <th>id</th>
+        </tr>
+        ${clients.map(
+          ({ account, id, peer, seconds, stage }) =>
+            html`<tr>
+              <td>${peer}</td>
+              <td>${account ?? ''}</td>
+              <td>${stageWords[stage]}</td>
+              <td>${formatDuration(seconds)}</td>
+              <td><code>${id}</code></td>
+            </tr>`,
+        )}
+      </table>
+      ${rest > 0 ? html`<p class="dim">and ${rest} more</p>` : undefined}
+    </div>`;
 }
 
 const outcomes = { sent: 'good', deferred: 'warn', refused: 'bad' } as const;

@@ -1,5 +1,6 @@
-/** What only those see who hold the key, or were let in with it: the page, its facts as JSON, and its events. */
-import type { ServerResponse } from 'node:http';
+/** What only those see who hold the key, or were let in with it: the page, its facts as JSON, its events, and sign-ins. */
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Logger } from '../core/logger.js';
 import { type Access } from './access.js';
 import { type Answer, plain, type Route } from './answer.js';
 import { isFromHere, securityHeaders } from './guard.js';
@@ -7,6 +8,8 @@ import { History } from './history.js';
 import { icon } from './icon.js';
 import { mainOf, pageOf } from './page.js';
 import { script } from './script.js';
+import { SignInDesk } from './sign-in-desk.js';
+import { onceMore } from './sign-in-pages.js';
 import { takeSnapshot } from './snapshot.js';
 import type { StatusSource } from './source.js';
 import { EventStream } from './stream.js';
@@ -14,12 +17,12 @@ import { style } from './style.js';
 
 export interface PrivateRoutes {
   readonly routes: Readonly<Record<string, Route>>;
-  close(): void;
+  close(): Promise<void>;
 }
 
 /** By method and path. */
-export function privateRoutes(source: StatusSource, access: Access): PrivateRoutes {
-  const { clock, figures } = source;
+export function privateRoutes(source: StatusSource, access: Access, logger: Logger): PrivateRoutes {
+  const { beginSignIn: begin, clock, figures, roster } = source;
   const history = new History(figures, clock);
   const startedAt = clock.now();
   const snapshot = () => takeSnapshot(source, history, startedAt);
@@ -27,10 +30,22 @@ export function privateRoutes(source: StatusSource, access: Access): PrivateRout
   const guarded =
     (route: Route): Route =>
     (request, response) =>
-      access.admits(request) ? route(request, response) : notAdmitted;
+      access.admits(request)
+        ? route(request, response)
+        : cameFromElsewhere(request)
+          ? onceMore()
+          : notAdmitted;
+  const page = guarded(() => ({ status: 200, type: 'text/html; charset=utf-8', body: pageOf(snapshot()) }));
+  const desk = begin && new SignInDesk({ access, begin, clock, logger, roster });
   return {
     routes: {
-      'GET /': guarded(() => ({ status: 200, type: 'text/html; charset=utf-8', body: pageOf(snapshot()) })),
+      // Redirects of sign-ins carry no path.
+      'GET /': (request, response) =>
+        desk?.isAnswer(request) ? desk.finish(request) : page(request, response),
+      ...(desk && {
+        'POST /authorize': (request) => desk.begin(request),
+        'GET /authorize': (request) => desk.continue(request),
+      }),
       'GET /status.json': guarded(() => json(200, snapshot())),
       'GET /events': guarded((request, response) =>
         request.method === 'HEAD' ? noEvents : follow(stream, response),
@@ -38,9 +53,7 @@ export function privateRoutes(source: StatusSource, access: Access): PrivateRout
       'GET /style.css': () => ({ status: 200, type: 'text/css; charset=utf-8', body: style }),
       'GET /icon.svg': () => ({ status: 200, type: 'image/svg+xml', body: icon }),
       'GET /script.js': () => ({ status: 200, type: 'text/javascript; charset=utf-8', body: script }),
-      'GET /enter': ({ method, url = '' }) => {
-        // What looks ahead, such as the preview of a link, shall not use the URL up.
-        if (method === 'HEAD') return plain(405, 'not with this method');
+      'GET /enter': ({ url = '' }) => {
         const cookie = access.exchange(new URL(url, 'http://localhost').searchParams.get('ticket') ?? '');
         if (cookie === undefined)
           return plain(403, 'this URL was used, or is too old: mailbearer dashboard prints another');
@@ -51,9 +64,10 @@ export function privateRoutes(source: StatusSource, access: Access): PrivateRout
         return access.admitsProgram(request) ? json(201, { ticket: access.issueTicket() }) : notAdmitted;
       },
     },
-    close: () => {
+    async close() {
       history.close();
       stream.close();
+      await desk?.close();
     },
   };
 }
@@ -61,6 +75,11 @@ export function privateRoutes(source: StatusSource, access: Access): PrivateRout
 const notAdmitted = plain(401, 'run mailbearer dashboard, and open the URL that it prints', {
   'www-authenticate': 'Bearer realm="mailbearer"',
 });
+
+/** By a link of another site, or by a bookmark in one: browsers then keep a strict cookie back. */
+function cameFromElsewhere({ headers }: IncomingMessage): boolean {
+  return headers['sec-fetch-site'] === 'cross-site' && headers['sec-fetch-mode'] === 'navigate';
+}
 
 const noEvents: Answer = { status: 200, type: 'text/event-stream', body: '' };
 

@@ -1,7 +1,7 @@
 /**
  * The HTTP server of the daemon: health, readiness and metrics, open to all who reach it and naming no mailbox unless
  * that is asked for; and the status page, for those whom access.ts lets in. It reads what there is at the moment of the
- * request, and changes nothing.
+ * request, and changes nothing but by a sign-in.
  */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { StatusAddress } from '../config/status.js';
@@ -23,8 +23,6 @@ export interface StatusServer {
 
 /** Requests are short, and nobody is waited for: the defaults of Node are minutes. */
 const requestTimeoutMs = 10_000;
-/** For who does not take what was answered; a page that is open hears something every two seconds. */
-const longestSilenceMs = 30_000;
 /** Browsers with the page open, Prometheus, and whoever looks; the descriptors are the relay's. */
 const mostConnections = 100;
 
@@ -34,10 +32,9 @@ export async function startStatusServer(
   source: StatusSource,
   access: Access,
   logger: Logger,
-  { silenceMs = longestSilenceMs }: { readonly silenceMs?: number } = {},
 ): Promise<StatusServer> {
   const registry = openRegistry(source);
-  const shown = privateRoutes(source, access);
+  const shown = privateRoutes(source, access, logger);
   const routes: Readonly<Record<string, Route>> = {
     ...shown.routes,
     'GET /healthz': () => plain(200, 'ok'),
@@ -58,17 +55,15 @@ export async function startStatusServer(
     },
   );
   server.maxConnections = mostConnections;
-  server.timeout = silenceMs;
   const where = await openStatusPort(server, address);
   server.on('error', (error) => logger.error({ cause: describeCause(error) }, 'the status server failed'));
   return {
     where,
-    close: () =>
-      new Promise((resolve) => {
-        shown.close();
-        server.close(() => resolve());
-        server.closeAllConnections();
-      }),
+    async close() {
+      await shown.close();
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    },
   };
 }
 

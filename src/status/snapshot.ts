@@ -2,9 +2,11 @@
  * The daemon at one moment, as the page shows it and /status.json gives it: times as ISO 8601, null where nothing is
  * known. No secret is in it, but mailboxes and what servers said of them are.
  */
-import { problemOf } from '../accounts/account.js';
+import { isBroken, problemOf } from '../accounts/account.js';
 import { replyText } from '../protocol/smtp/reply.js';
+import { signInCommand } from '../refresh/failure.js';
 import type { Occupancy } from '../relay/account-sessions.js';
+import type { SessionFacts, SessionStage } from '../relay/session-facts.js';
 import type { History } from './history.js';
 import type { RefreshMark } from './refresh-figures.js';
 import type { StatusSource } from './source.js';
@@ -20,6 +22,10 @@ export interface AccountSnapshot {
   readonly next_refresh: string | null;
   readonly problem: string | null;
   readonly hint: string | null;
+  /** Where a person can sign it in anew: on the page, or at a terminal only; `none`: nobody signs in for it. */
+  readonly sign_in: 'page' | 'terminal' | 'none';
+  /** Which would get it another token; null where that is not known. */
+  readonly sign_in_command: string | null;
   readonly refreshes: readonly {
     readonly at: string;
     readonly outcome: RefreshMark['outcome'];
@@ -51,18 +57,33 @@ export interface MessageSnapshot {
   readonly ms: number;
 }
 
+export interface ClientSnapshot {
+  readonly id: string;
+  readonly peer: string;
+  /** Of the message under way. */
+  readonly account: string | null;
+  readonly stage: SessionStage;
+  /** Since it connected. */
+  readonly seconds: number;
+}
+
 export interface Snapshot {
   readonly version: string;
   readonly time: string;
   readonly started_at: string;
   readonly ready: boolean;
   readonly client_sessions: number;
+  /** The oldest of them. */
+  readonly clients: readonly ClientSnapshot[];
   readonly accounts: readonly AccountSnapshot[];
   /** Newest first. */
   readonly messages: readonly MessageSnapshot[];
   /** Minute by minute, oldest first. */
   readonly throughput: readonly { readonly at: string; readonly sent: number; readonly failed: number }[];
 }
+
+/** As many as anybody reads. */
+const mostClients = 50;
 
 export function takeSnapshot(source: StatusSource, history: History, startedAt: number): Snapshot {
   const { clock, figures, pool, roster, version } = source;
@@ -73,6 +94,10 @@ export function takeSnapshot(source: StatusSource, history: History, startedAt: 
     started_at: iso(startedAt),
     ready: source.isReady(),
     client_sessions: figures.clientSessions - figures.clientSessionsEnded,
+    clients: source
+      .sessions()
+      .slice(0, mostClients)
+      .map((facts) => clientOf(facts, clock.monotonic())),
     accounts: roster
       .accounts()
       .map((member) => accountOf(member, source, occupancy.get(member.account.name))),
@@ -81,16 +106,22 @@ export function takeSnapshot(source: StatusSource, history: History, startedAt: 
   };
 }
 
+function clientOf({ account, id, openedAt, peer, stage }: SessionFacts, now: number): ClientSnapshot {
+  return { id, peer, account: account ?? null, stage, seconds: Math.floor((now - openedAt) / 1000) };
+}
+
 type Member = ReturnType<StatusSource['roster']['accounts']>[number];
 
 function accountOf(
-  { account, refresh }: Member,
-  { figures, refreshes }: StatusSource,
+  { account, refresh, signIn }: Member,
+  { beginSignIn, figures, refreshes }: StatusSource,
   sessions: Occupancy = { busy: 0, idle: 0, opening: 0, waiting: 0 },
 ): AccountSnapshot {
   const { name } = account;
   const problem = refresh?.problem ?? problemOf(account);
   const counts = figures.byAccount.get(name);
+  const known = signIn ?? (isBroken(account) ? undefined : account);
+  const needsNobody = known !== undefined && known.grant.kind !== 'refresh-token';
   return {
     account: name,
     state: stateOf(refresh?.state),
@@ -100,6 +131,8 @@ function accountOf(
     next_refresh: isoOrNull(refresh?.nextAttemptAt),
     problem: problem?.message ?? null,
     hint: problem?.hint ?? null,
+    sign_in: needsNobody ? 'none' : signIn !== undefined && beginSignIn !== undefined ? 'page' : 'terminal',
+    sign_in_command: known === undefined ? null : signInCommand(known),
     refreshes: refreshes
       .marksOf(name)
       .map(({ at, code, outcome }) => ({ at: iso(at), outcome, code: code ?? null })),

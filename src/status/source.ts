@@ -2,7 +2,9 @@
 import type { Clock } from '../core/clock.js';
 import type { Roster } from '../refresh/roster.js';
 import type { RelayFigures } from '../relay/figures.js';
+import type { SessionFacts } from '../relay/session-facts.js';
 import type { UpstreamPool } from '../relay/pool.js';
+import type { BeginSignIn } from './sign-in-desk.js';
 import type { RefreshFigures } from './refresh-figures.js';
 
 export interface StatusSource {
@@ -13,6 +15,10 @@ export interface StatusSource {
   readonly figures: RelayFigures;
   readonly refreshes: RefreshFigures;
   readonly pool: Pick<UpstreamPool, 'occupancy'>;
+  /** Of clients, as they are now. */
+  sessions(): readonly SessionFacts[];
+  /** Undefined where no browser can be sent back here: on a socket in a directory. */
+  readonly beginSignIn: BeginSignIn | undefined;
   /** Whether it listens for mail and knows the tokens; not before, and not once it stops. */
   isReady(): boolean;
 }

@@ -17,6 +17,16 @@ header, .head { display: flex; flex-wrap: wrap; gap: .25rem .75rem; align-items:
 .good { color: var(--good); } .warn { color: var(--warn); } .bad { color: var(--bad); }
 .problem { margin: .5rem 0 0; padding-left: .6rem; border-left: 3px solid var(--bad); overflow-wrap: anywhere; }
 code, .reply { font: .875rem/1.4 ui-monospace, monospace; overflow-wrap: anywhere; }
+form { margin: .6rem 0 0; }
+button { font: inherit; font-size: .875rem; padding: .3rem .8rem; border: 1px solid var(--line); border-radius: .375rem;
+  background: var(--ground); color: var(--ink); cursor: pointer; }
+button:hover { border-color: var(--dim); }
+.problem + form button { background: var(--ink); border-color: var(--ink); color: var(--paper); }
+a { color: inherit; }
+.table { overflow-x: auto; }
+table { border-collapse: collapse; width: 100%; font-size: .875rem; }
+th, td { text-align: left; padding: .25rem .75rem .25rem 0; border-top: 1px solid var(--line); }
+th { border-top: 0; color: var(--dim); font-weight: 600; }
 svg { display: block; width: 100%; }
 .life { height: 1.5rem; margin-top: .5rem; }
 .life .all { fill: var(--spent); } .life .left { fill: var(--life); }

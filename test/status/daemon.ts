@@ -3,7 +3,7 @@
  * would speak it. What was started is closed after each test.
  */
 import { request } from 'node:http';
-import { mkdir } from 'node:fs/promises';
+import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseConfig } from '../../src/config/parse.js';
 import { systemClock } from '../../src/core/clock.js';
@@ -41,6 +41,10 @@ export interface DaemonOptions {
   readonly senders?: readonly string[];
   /** More settings of the account. */
   readonly account?: object;
+  /** Another one than a@b.example. */
+  readonly login?: string;
+  /** More of the configuration. */
+  readonly configuration?: object;
 }
 
 /** With the account a@b.example. */
@@ -52,14 +56,15 @@ export async function shownDaemon(options: DaemonOptions = {}): Promise<Shown> {
   afterwards(() => endpoint.close());
   const tokens = join(root.path, 'tokens');
   await mkdir(tokens);
-  await writeTokenFile(join(tokens, 'a@b.example'), systemClock, options.lifeSeconds ?? 3600);
+  const login = options.login ?? 'a@b.example';
+  await writeTokenFile(join(tokens, login), systemClock, options.lifeSeconds ?? 3600);
   const configuration = {
     client_id: 'id',
     token_endpoint: endpoint.url.href,
     token_dir: tokens,
     state_dir: root.path,
     accounts: {
-      'a@b.example': {
+      [login]: {
         smtp: { host: '127.0.0.1', port: upstream.port, tls: 'none' },
         senders: options.senders ?? [],
         ...options.account,
@@ -67,6 +72,7 @@ export async function shownDaemon(options: DaemonOptions = {}): Promise<Shown> {
     },
     relay: { listen: '127.0.0.1:0' },
     status: { listen: '127.0.0.1:0', ...options.status },
+    ...options.configuration,
   };
   const log: LogLine[] = [];
   const daemon = await startDaemon(parseConfig(configuration, undefined).config, loggerInto(log));
@@ -82,23 +88,44 @@ export async function shownDaemon(options: DaemonOptions = {}): Promise<Shown> {
 export function ask(
   where: string,
   path: string,
-  options: { readonly method?: string; readonly headers?: Readonly<Record<string, string>> } = {},
+  {
+    body = '',
+    ...options
+  }: {
+    readonly method?: string;
+    readonly headers?: Readonly<Record<string, string>>;
+    readonly body?: string;
+  } = {},
 ): Promise<Page> {
   const unix = /^unix:(.*)/.exec(where)?.[1];
   const [, host, port] = /^\[?(.*?)\]?:(\d+)$/.exec(where) ?? [];
   const target = unix === undefined ? { host, port: Number(port) } : { socketPath: unix };
   return new Promise((resolve, reject) => {
     const sent = request({ ...target, path, agent: false, ...options }, (response) => {
-      let body = '';
+      let page = '';
       response.setEncoding('utf8');
-      response.on('data', (chunk: string) => (body += chunk));
+      response.on('data', (chunk: string) => (page += chunk));
       response.on('end', () =>
-        resolve({ status: response.statusCode ?? 0, headers: response.headers, body }),
+        resolve({ status: response.statusCode ?? 0, headers: response.headers, body: page }),
       );
     });
     sent.on('error', reject);
-    sent.end();
+    sent.end(body);
   });
+}
+
+/** What a program has that may read the key. */
+export async function keyOf({ directory }: Shown): Promise<Record<string, string>> {
+  const key = await readFile(join(directory, 'status.key'), 'utf8');
+  return { authorization: `Bearer ${key.trim()}` };
+}
+
+/** What a browser has that was let in. */
+export async function cookieOf(daemon: Shown): Promise<Record<string, string>> {
+  const { body } = await ask(daemon.where, '/ticket', { method: 'POST', headers: await keyOf(daemon) });
+  const { ticket } = JSON.parse(body) as { ticket: string };
+  const { headers } = await ask(daemon.where, `/enter?ticket=${ticket}`);
+  return { cookie: String(headers['set-cookie']).split(';')[0]! };
 }
 
 /** The samples of a scrape, by name and labels as they stand there. */

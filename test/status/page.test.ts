@@ -1,29 +1,13 @@
 /** The page and its facts, asked for as programs do: who is let in, what is shown, and that it is escaped. */
-import { chmod, readdir, readFile, stat } from 'node:fs/promises';
-import { type IncomingMessage, request } from 'node:http';
+import { readdir, stat } from 'node:fs/promises';
+import { request } from 'node:http';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { parseConfig } from '../../src/config/parse.js';
-import { startDaemon } from '../../src/daemon/serve.js';
 import type { Snapshot } from '../../src/status/snapshot.js';
 import { submit } from '../relay/scene.js';
-import { eventually } from '../support/process.js';
 import { greetedClient } from '../support/relay-under-test.js';
-import { type LogLine, loggerInto } from '../support/recording-logger.js';
-import { ask, type Shown, shownDaemon } from './daemon.js';
-
-async function keyOf({ directory }: Shown): Promise<Record<string, string>> {
-  const key = await readFile(join(directory, 'status.key'), 'utf8');
-  return { authorization: `Bearer ${key.trim()}` };
-}
-
-/** What a browser has that was let in. */
-async function cookieOf(daemon: Shown): Promise<Record<string, string>> {
-  const { body } = await ask(daemon.where, '/ticket', { method: 'POST', headers: await keyOf(daemon) });
-  const { ticket } = JSON.parse(body) as { ticket: string };
-  const { headers } = await ask(daemon.where, `/enter?ticket=${ticket}`);
-  return { cookie: String(headers['set-cookie']).split(';')[0]! };
-}
+import { eventually } from '../support/process.js';
+import { ask, cookieOf, keyOf, shownDaemon } from './daemon.js';
 
 describe('the status page', () => {
   it('is for none but those with the key, or let in by it', async () => {
@@ -53,9 +37,6 @@ describe('the status page', () => {
     const headers = await keyOf(daemon);
     const { body } = await ask(daemon.where, '/ticket', { method: 'POST', headers });
     const { ticket } = JSON.parse(body) as { ticket: string };
-    // Whoever looks before a person does, such as the preview of a link, does not use it up.
-    const looked = await ask(daemon.where, `/enter?ticket=${ticket}`, { method: 'HEAD' });
-    expect(looked.headers['set-cookie']).toBeUndefined();
     const first = await ask(daemon.where, `/enter?ticket=${ticket}`);
     expect([first.status, first.headers['location']]).toEqual([303, '/']);
     expect(String(first.headers['set-cookie'])).toMatch(
@@ -90,24 +71,6 @@ describe('the status page', () => {
     expect((await ask(daemon.where, '/readyz')).status).toBe(200);
   });
 
-  it('says of a key that others can read how to keep it', async () => {
-    const before = await shownDaemon();
-    await before.close();
-    const path = join(before.directory, 'status.key');
-    await chmod(path, 0o644);
-    const log: LogLine[] = [];
-    const { config } = parseConfig(before.configuration, undefined);
-    const daemon = await startDaemon(config, loggerInto(log));
-    await daemon.close();
-    expect(log).toContainEqual(
-      expect.objectContaining({
-        level: 'warn',
-        message: expect.stringContaining(`may read ${path}`),
-        fields: { hint: `chmod o= ${path}` },
-      }),
-    );
-  });
-
   it('shows accounts, messages with the replies of the upstream, and the last hour', async () => {
     const daemon = await shownDaemon({ senders: ['a@example.org'] });
     await submit(await greetedClient(daemon.port));
@@ -135,6 +98,30 @@ describe('the status page', () => {
       expect(body).toContain(fact);
     expect(body).not.toContain('access-0');
     expect(JSON.stringify(facts)).not.toContain('access-0');
+  });
+
+  it('lists clients with what each is doing', async () => {
+    const daemon = await shownDaemon({ senders: ['a@example.org'] });
+    const idle = await greetedClient(daemon.port);
+    await idle.say('EHLO there.example');
+    const busy = await greetedClient(daemon.port);
+    await busy.say('EHLO there.example');
+    await busy.say('MAIL FROM:<a@example.org>');
+    const headers = await keyOf(daemon);
+    const clients = async () =>
+      (JSON.parse((await ask(daemon.where, '/status.json', { headers })).body) as Snapshot).clients;
+    const id = expect.stringMatching(/^[0-9a-f]{6}$/) as string;
+    const age = expect.any(Number) as number;
+    expect(await clients()).toEqual([
+      { id, peer: '127.0.0.1', account: null, stage: 'idle', seconds: age },
+      { id, peer: '127.0.0.1', account: 'a@b.example', stage: 'envelope', seconds: age },
+    ]);
+    await busy.say('RCPT TO:<b@example.net>');
+    await busy.say('DATA');
+    expect((await clients())[1]).toMatchObject({ account: 'a@b.example', stage: 'message' });
+    expect((await ask(daemon.where, '/', { headers })).body).toContain('<td>sends its message</td>');
+    idle.end();
+    await eventually('one has gone', async () => ((await clients()).length === 1 ? true : undefined));
   });
 
   it('escapes what servers and senders say', async () => {
@@ -169,32 +156,6 @@ describe('the status page', () => {
       sent.end();
     });
     expect(seen.split('\n').filter((line) => line !== '' && !line.startsWith('data: '))).toEqual([]);
-  });
-
-  it('tells twenty browsers of changes, and another as soon as one has left', async () => {
-    const daemon = await shownDaemon();
-    const headers = await cookieOf(daemon);
-    const [, host, port] = /^(.*):(\d+)$/.exec(daemon.where) ?? [];
-    const follow = () =>
-      new Promise<IncomingMessage>((resolve, reject) => {
-        const sent = request({ host, port, path: '/events', headers, agent: false }, resolve);
-        sent.on('error', reject).end();
-      });
-    const viewers = await Promise.all(Array.from({ length: 20 }, follow));
-    expect(viewers.map(({ statusCode }) => statusCode)).toEqual(viewers.map(() => 200));
-    expect((await ask(daemon.where, '/events', { headers })).status).toBe(503);
-    viewers[0]!.destroy();
-    const next = await eventually('a place', async () => {
-      const response = await follow();
-      return response.statusCode === 200 ? response : void response.resume();
-    });
-    const all = [...viewers.slice(1), next];
-    const ended = Promise.all(
-      all.map((response) => new Promise((resolve) => response.resume().on('close', resolve))),
-    );
-    for (const response of all) response.on('error', () => undefined);
-    await daemon.close();
-    await ended;
   });
 
   it('follows nothing for who asks for the head of the events alone', async () => {
