@@ -1,10 +1,11 @@
 /**
  * The log of the daemon: one JSON object a line for machines, a short line for people at a terminal. It goes
- * to stderr, which systemd and containers collect.
+ * to stderr, which systemd and containers collect, or to systemd's journal with its fields.
  */
 import { writeSync } from 'node:fs';
 import { systemClock } from '../core/clock.js';
 import type { LogFields, LogLevel, Logger } from '../core/logger.js';
+import { isJournalStream, journalEntry, JournalDestination, priorityPrefix } from './journal.js';
 import { fieldsText, jsonLine } from './json-line.js';
 import { LogDestination } from './log-destination.js';
 
@@ -27,20 +28,46 @@ const ranks: Readonly<Record<LogLevel, number>> = {
   silent: 5,
 };
 
-/** `auto` is human on a terminal and JSON otherwise. */
-export async function createLog(level: LogLevel, format: LogFormat): Promise<DaemonLog> {
+/**
+ * `auto` is human on a terminal and JSON otherwise.
+ * @param journal descriptor of a socket that is connected to journald
+ */
+export async function createLog(
+  level: LogLevel,
+  format: LogFormat,
+  journal: number | undefined,
+): Promise<DaemonLog> {
   const human = format === 'human' || (format === 'auto' && process.stderr.isTTY);
   if (human) return new LineLog({ write: await humanLines(), flush: () => undefined, least: level });
   const destination = new LogDestination(stderrDescriptor, systemClock);
+  if (journal !== undefined) return new LineLog({ ...inJournal(journal, destination), least: level });
+  const isCollected = isJournalStream(stderrDescriptor, process.env.JOURNAL_STREAM);
   return new LineLog({
-    write: (line) => destination.write(line),
+    write: isCollected
+      ? (line, of) => destination.write(priorityPrefix(of) + line)
+      : (line) => destination.write(line),
     flush: () => destination.flushSync(),
     least: level,
   });
 }
 
+function inJournal(descriptor: number, stderr: LogDestination): Omit<LineLogOptions, 'least'> {
+  const otherwise = (line: string) => stderr.write(line);
+  const journal = new JournalDestination({ descriptor, clock: systemClock, otherwise });
+  return {
+    write: (line, ...rest) => journal.write(line, journalEntry(line, ...rest)),
+    flush: () => {
+      journal.flushSync();
+      stderr.flushSync();
+    },
+  };
+}
+
+/** @param line the whole entry; what it was made of follows: the fields of the logger, and its own */
+type Write = (line: string, level: LogLevel, head: LogFields, fields: LogFields) => void;
+
 interface LineLogOptions {
-  readonly write: (line: string) => void;
+  readonly write: Write;
   readonly flush: () => void;
   /** Shared with the loggers made of this one. */
   least: LogLevel;
@@ -48,11 +75,13 @@ interface LineLogOptions {
 
 class LineLog implements DaemonLog {
   readonly #options: LineLogOptions;
-  /** The text of the fields that every entry begins with. */
+  /** The fields that every entry begins with, and their text. */
+  readonly #fields: LogFields;
   readonly #head: string;
 
-  constructor(options: LineLogOptions, head = '') {
+  constructor(options: LineLogOptions, fields: LogFields = {}, head = '') {
     this.#options = options;
+    this.#fields = fields;
     this.#head = head;
   }
 
@@ -77,7 +106,7 @@ class LineLog implements DaemonLog {
   }
 
   with(fields: LogFields): Logger {
-    return new LineLog(this.#options, this.#head + fieldsText(fields));
+    return new LineLog(this.#options, { ...this.#fields, ...fields }, this.#head + fieldsText(fields));
   }
 
   setLevel(least: LogLevel): void {
@@ -91,7 +120,8 @@ class LineLog implements DaemonLog {
   #enter(level: LogLevel, fields: LogFields, message: string): void {
     const { least, write } = this.#options;
     if (ranks[level] < ranks[least]) return;
-    write(jsonLine(level, systemClock.now(), this.#head + fieldsText(fields), message));
+    const line = jsonLine(level, systemClock.now(), this.#head + fieldsText(fields), message);
+    write(line, level, this.#fields, fields);
   }
 }
 

@@ -5,6 +5,7 @@
 import { createHash } from 'node:crypto';
 import { readFile, realpath } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import type { Config } from '../config/config.js';
 import type { Loaded } from '../config/parse.js';
 import { type Clock, sleep } from '../core/clock.js';
@@ -96,11 +97,10 @@ export class Reloader {
   }
 
   async #reload(): Promise<void> {
-    const { apply, load, logger, onBegin, onEnd } = this.#options;
+    const { apply, logger, onBegin, onEnd } = this.#options;
     onBegin();
     try {
-      this.#fingerprint = await fingerprintOf(this.#config);
-      const { config, warnings } = await load();
+      const { config, warnings } = await this.#load();
       // No file at all is what a service may start with, but not what is meant by a file that has gone.
       if (config.source === undefined && this.#config.source !== undefined)
         throw new AppError('config-unreadable', `the configuration ${this.#config.source} is gone`, {
@@ -108,7 +108,6 @@ export class Reloader {
         });
       await apply(config);
       this.#config = config;
-      this.#fingerprint = await fingerprintOf(config);
       await this.#follow();
       for (const warning of warnings) logger.warn({ config: config.source }, warning);
       logger.info({ config: config.source ?? 'none' }, 'configuration reloaded');
@@ -117,6 +116,16 @@ export class Reloader {
       const { code, hint, message } = toAppError(error);
       logger.error({ code, hint }, `configuration refused, the one before stays in service: ${message}`);
       onEnd(false);
+    }
+  }
+
+  /** With the fingerprint of what was there before it was read, so that a change since then shows as one. */
+  async #load(): Promise<Loaded> {
+    for (let before = this.#config; ;) {
+      this.#fingerprint = await fingerprintOf(before);
+      const loaded = await this.#options.load();
+      if (isDeepStrictEqual(filesOf(loaded.config), filesOf(before))) return loaded;
+      before = loaded.config;
     }
   }
 

@@ -5,6 +5,7 @@ import type { Logger } from '../core/logger.js';
 import type { Secret } from '../core/secret.js';
 import type { StatusSource } from '../status/source.js';
 import { keyFilePath, readOrMakeKey } from '../status/key-file.js';
+import { findExposures } from '../tokens/exposure.js';
 import { packageVersion } from './version.js';
 
 export interface Status {
@@ -37,7 +38,11 @@ export async function openStatus(
   };
   const { startStatusServer } = await import('../status/server.js');
   const { Access } = await import('../status/access.js');
-  const access = new Access(await keyFrom(keyFilePath(keyFile, stateFile), logger), parts.clock);
+  const keyPath = keyFilePath(keyFile, stateFile);
+  const access = new Access(await keyFrom(keyPath, logger), parts.clock);
+  // One that the configuration names is looked at with its other secrets.
+  if (keyFile === undefined)
+    for (const { message, remedy: hint } of await findExposures([keyPath])) logger.warn({ hint }, message);
   const server = await startStatusServer(listen, source, access, logger);
   logger.info({ where: server.where }, 'showing the status');
   return { ready: (is) => void (isReady = is), close: () => server.close() };

@@ -30,17 +30,6 @@ const lookEveryMs = 5_000;
 /** systemd-notify waits until it was heard, and gives up after as long by itself. */
 const patienceMs = 10_000;
 
-/** The first descriptor behind standard input, output and error (sd_listen_fds(3)). */
-const firstInherited = 3;
-
-/** Descriptors of the sockets that systemd, or another that does as it does, listens on for this process. */
-export function takeInheritedSockets(env: ServiceManagerOptions['env']): readonly number[] {
-  const { LISTEN_FDS: count, LISTEN_PID: meant } = env;
-  for (const name of ['LISTEN_FDS', 'LISTEN_FDNAMES', 'LISTEN_PID']) delete env[name];
-  if (Number(meant) !== process.pid) return [];
-  return Array.from({ length: Number(count) || 0 }, (_, index) => firstInherited + index);
-}
-
 /** Undefined where nobody wants to be told. */
 export function findServiceManager(options: ServiceManagerOptions): ServiceManager | undefined {
   const { env } = options;

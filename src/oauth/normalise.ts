@@ -38,13 +38,16 @@ export function readError(fields: Fields): { error: string | undefined; descript
 
 /** A successful token answer (RFC 6749 section 5.1). An `expires_in` that says nothing is left out. */
 export function normaliseToken(fields: Fields): Fields {
-  const lifetime = positive(fields['expires_in']);
+  const lifetimeOf = (name: string) => {
+    const seconds = positive(fields[name]);
+    return seconds && Math.min(seconds, longestLifetimeSeconds);
+  };
   return present({
     access_token: printable(fields['access_token']),
     token_type: text(fields['token_type']) ?? 'bearer',
-    expires_in: lifetime && Math.min(lifetime, longestLifetimeSeconds),
+    expires_in: lifetimeOf('expires_in'),
     refresh_token: text(fields['refresh_token']),
-    refresh_token_expires_in: positive(fields['refresh_token_expires_in']),
+    refresh_token_expires_in: lifetimeOf('refresh_token_expires_in'),
   });
 }
 

@@ -16,7 +16,7 @@ import { type AccountSource, resolveAccount } from '../accounts/resolve.js';
 import { type SaslLogins, saslLogin } from '../accounts/sasl-passwd.js';
 import type { Config } from '../config/config.js';
 import { defaultTokenDirectories } from '../config/paths.js';
-import { type AppError, toAppError } from '../core/errors.js';
+import { type AppError, systemErrorCode, toAppError } from '../core/errors.js';
 import { Secret } from '../core/secret.js';
 import { directoriesOf, listTokenFiles, type TokenFileEntry } from '../tokens/directory.js';
 import { createFileStore } from '../tokens/file-store.js';
@@ -51,13 +51,16 @@ export interface Census {
   readonly directories: readonly string[];
 }
 
-/** `onProblem` hears of each token directory that cannot be listed. */
+/** `onProblem` hears of each token directory that cannot be listed; of the default ones, one or both may be missing. */
 export async function takeCensus(
   options: CensusOptions,
   onProblem: (problem: AppError) => void,
 ): Promise<Census> {
   const { config, tokenDirectories } = options;
-  const entries = await addConfigured(config, await listTokenFiles(tokenDirectories, onProblem));
+  const listed = await listTokenFiles(tokenDirectories, (problem) => {
+    if (config.tokenDirs !== undefined || systemErrorCode(problem.cause) !== 'ENOENT') onProblem(problem);
+  });
+  const entries = await addConfigured(config, listed);
   const found: Found[] = [];
   for (const { path } of entries) found.push(await readAccount(options, path));
   const names = new Set(found.map(({ account }) => account.name));

@@ -163,12 +163,10 @@ class LiveRoster implements Roster {
   }
 
   #take(): Promise<Census> {
-    const { config, logger } = this.#options;
-    return takeCensus(this.#options, ({ hint, message }) => {
-      // Of the default directories, one or both may be missing.
-      const level = config.tokenDirs === undefined ? 'debug' : 'warn';
-      this.#sayOnce(message, () => logger[level]({ hint }, message));
-    });
+    const { logger } = this.#options;
+    return takeCensus(this.#options, ({ hint, message }) =>
+      this.#sayOnce(message, () => logger.warn({ hint }, message)),
+    );
   }
 
   async #apply({ directories, found }: Census): Promise<void> {

@@ -32,7 +32,6 @@ export function accountFor(
   sender: string,
   identity: Identity | undefined,
   { directory, port, settings }: Pick<SessionContext, 'directory' | 'port' | 'settings'>,
-  session: string,
 ): Found {
   const { auth } = port.settings;
   // Where clients send with their own tokens, no other may be used.
@@ -44,14 +43,14 @@ export function accountFor(
       return found;
     case 'broken': {
       const { name, problem } = found.account;
-      return { refusal: replyForFailure(problem, session, name), cause: problem };
+      return { refusal: replyForFailure(problem, name), cause: problem };
     }
     case 'unknown':
-      return { refusal: replyForUnknownSender(sender, settings.unknownSender, session) };
+      return { refusal: replyForUnknownSender(sender, settings.unknownSender) };
     case 'denied':
       return { refusal: replyForDeniedSender(sender) };
     case 'none':
-      return { refusal: replyForFailure(new AppError('no-accounts', 'no account can be used'), session) };
+      return { refusal: replyForFailure(new AppError('no-accounts', 'no account can be used')) };
   }
 }
 

@@ -42,6 +42,14 @@ export interface AccountSessionsOptions {
   readonly signal: AbortSignal;
 }
 
+/** For whom a session is wanted. */
+export interface Asker {
+  /** The id of the client's session. */
+  readonly session: string;
+  /** Whether it is still there. */
+  readonly isWanted: () => boolean;
+}
+
 /** The sessions of an account, and how many messages wait for one. */
 export interface Occupancy {
   readonly busy: number;
@@ -77,14 +85,10 @@ export class AccountSessions implements UpstreamHome {
   }
 
   /** See UpstreamPool.acquire. */
-  acquire(
-    live: LiveAccount,
-    fresh: boolean,
-    isWanted: () => boolean,
-  ): UpstreamSession | Promise<UpstreamSession> {
-    const turn = this.#turnstile.enter(isWanted);
+  acquire(live: LiveAccount, fresh: boolean, asker: Asker): UpstreamSession | Promise<UpstreamSession> {
+    const turn = this.#turnstile.enter(asker.isWanted);
     const idle = turn === undefined && !fresh ? this.#takeIdle() : undefined;
-    if (idle === undefined) return this.#acquireLater(turn, live, fresh);
+    if (idle === undefined) return this.#acquireLater(turn, live, fresh, asker.session);
     this.#leased.add(idle);
     return idle;
   }
@@ -93,6 +97,7 @@ export class AccountSessions implements UpstreamHome {
     turn: Promise<void> | undefined,
     live: LiveAccount,
     fresh: boolean,
+    client: string,
   ): Promise<UpstreamSession> {
     const { clock } = this.#options;
     const startedAt = clock.monotonic();
@@ -100,7 +105,7 @@ export class AccountSessions implements UpstreamHome {
     try {
       const session =
         (fresh ? undefined : this.#takeIdle()) ??
-        (await this.#openWithin(longestStartMs - (clock.monotonic() - startedAt), live));
+        (await this.#openWithin(longestStartMs - (clock.monotonic() - startedAt), live, client));
       this.#leased.add(session);
       return session;
     } catch (error) {
@@ -156,7 +161,7 @@ export class AccountSessions implements UpstreamHome {
   }
 
   /** Opens a session, or throws AppError upstream-timeout after `limitMs`. */
-  #openWithin(limitMs: number, live: LiveAccount): Promise<UpstreamSession> {
+  #openWithin(limitMs: number, live: LiveAccount, client: string): Promise<UpstreamSession> {
     const { clock, signal } = this.#options;
     const { host, port } = this.account.submission.smtp;
     const minutes = longestStartMs / 60_000;
@@ -164,27 +169,27 @@ export class AccountSessions implements UpstreamHome {
       new AppError('upstream-timeout', `${host}:${port}: no session was ready within ${minutes} minutes`, {
         hint: 'the server answers each step too slowly: look for what delays it, or try again later',
       });
-    return withinTime({ clock, limitMs, signal, late }, (inTime) => this.#open(live, inTime));
+    return withinTime({ clock, limitMs, signal, late }, (inTime) => this.#open(live, client, inTime));
   }
 
   /** Signs in; a token that the server refuses is renewed once, and tried on a fresh connection. */
-  async #open({ tokens }: LiveAccount, signal: AbortSignal): Promise<UpstreamSession> {
+  async #open({ tokens }: LiveAccount, client: string, signal: AbortSignal): Promise<UpstreamSession> {
     const token = await unlessAborted(tokens.accessToken(), signal);
     const standing = this.#patience.refusalOf(token);
     if (standing !== undefined) throw standing;
     try {
-      return await this.#signIn(token, signal);
+      return await this.#signIn(token, client, signal);
     } catch (error) {
       if (!(error instanceof AuthRefused)) throw error;
       const renewed = this.#mayRenew(error) ? await unlessAborted(tokens.renew(token), signal) : undefined;
-      if (renewed === undefined) throw this.#refused(token, error);
+      if (renewed === undefined) throw this.#refused(token, client, error);
       this.#options.figures.authRetries++;
       this.#options.logger.info(
-        { account: this.account.name, reply: replyText(error.reply) },
+        { session: client, account: this.account.name, reply: replyText(error.reply) },
         'token renewed: refused',
       );
-      return this.#signIn(renewed, signal).catch((again: unknown) => {
-        throw again instanceof AuthRefused ? this.#refused(renewed, again) : again;
+      return this.#signIn(renewed, client, signal).catch((again: unknown) => {
+        throw again instanceof AuthRefused ? this.#refused(renewed, client, again) : again;
       });
     }
   }
@@ -194,20 +199,20 @@ export class AccountSessions implements UpstreamHome {
     return blamesToken && !this.account.provider.refusalsBeyondTokens.includes(detail ?? '');
   }
 
-  #refused(token: AccessToken, error: AuthRefused): AuthRefused {
+  #refused(token: AccessToken, session: string, error: AuthRefused): AuthRefused {
     // A 4yz says that the server could not check, and nothing of the account.
     if (error.reply.code >= 500) {
       this.#patience.refused(token, error);
       const { name } = this.account;
       this.#options.logger.error(
-        { account: name, reply: replyText(error.reply) },
+        { session, account: name, reply: replyText(error.reply) },
         'the upstream refuses the account',
       );
     }
     return error;
   }
 
-  async #signIn(token: AccessToken, signal: AbortSignal): Promise<UpstreamSession> {
+  async #signIn(token: AccessToken, client: string, signal: AbortSignal): Promise<UpstreamSession> {
     const { clientName, clock, deadlines, figures, logger, traceDialogue } = this.#options;
     const { account } = this;
     const delayMs = this.#turnstile.reserveLogin();
@@ -215,11 +220,15 @@ export class AccountSessions implements UpstreamHome {
     this.#makeRoom();
     const fields = { account: account.name, upstream: account.submission.smtp.host };
     const level = traceDialogue ? 'trace' : account.debug === true ? 'info' : undefined;
-    const dialogue = level && ((line: string) => logger[level](fields, line));
+    const dialogue =
+      level && ((line: string, session?: string) => logger[level]({ session, ...fields }, line));
     const startedAt = clock.monotonic();
     this.#opening++;
     try {
-      const login = await logIn({ account, token, clientName, clock, signal, dialogue });
+      const login = await logIn({
+        ...{ account, token, clientName, clock, signal },
+        dialogue: dialogue && ((line) => dialogue(line, client)),
+      });
       this.#options.extensions.learn(account.submission.smtp, login.extensions);
       this.#patience.accepted();
       figures.logins.add(clock.monotonic() - startedAt);

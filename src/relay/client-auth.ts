@@ -142,7 +142,7 @@ export class ClientAuth {
       case 'unavailable': {
         const { cause } = verdict;
         this.#warn('client could not be checked', { cause: cause.message, hint: cause.hint });
-        const end = () => this.#end(place, replyForUncheckable(cause, session));
+        const end = () => this.#end(place, replyForUncheckable(cause));
         // Who would go on at once is no client but a flood.
         if (cause.code === 'auth-limited') return void context.clock.setTimer(limitedReplyMs, end);
         return end();
@@ -152,7 +152,7 @@ export class ClientAuth {
 
   async #signInUpstream(identity: Identity): Promise<AuthVerdict> {
     const upstream = ClientUpstream.of(identity, this.#options.context);
-    const verdict = (await upstream?.verdict(identity)) ?? {
+    const verdict = (await upstream?.verdict(identity, this.#options.session)) ?? {
       kind: 'unavailable',
       // Which names have accounts is not for everybody to find out.
       isGuess: true,

@@ -32,6 +32,8 @@ export interface ConnectionUser {
 }
 
 export interface ConnectionOptions {
+  /** The id of the client's session. */
+  readonly session: string;
   readonly deadlines: Deadlines;
   readonly time: ClientTime;
   readonly greeting: Reply;
@@ -58,7 +60,9 @@ export class ClientConnection implements Expiring {
   #leaving = false;
   /** Our last octets are on their way. */
   #closing = false;
-  /** What has been written waits for the client to read; kept here, since asking the socket costs a walk. */
+  /** The socket is destroyed, or about to be; kept here, since asking it costs a walk. */
+  #gone = false;
+  /** What has been written waits for the client to read. */
   #congested = false;
   #paused = false;
   /** Whether the client may take its time to close its half. */
@@ -68,7 +72,7 @@ export class ClientConnection implements Expiring {
   constructor(socket: Socket, user: ConnectionUser, options: ConnectionOptions) {
     this.#options = options;
     this.#user = user;
-    this.#replies = new ReplyQueue((text) => this.#write(text));
+    this.#replies = new ReplyQueue(options.session, (text) => this.#write(text));
     this.deadlineAt = options.time.next();
     options.deadlines.watch(this);
     this.#socket = socket;
@@ -106,6 +110,7 @@ export class ClientConnection implements Expiring {
     socket.on(
       'close',
       ifCurrent(() => {
+        this.#gone = true;
         this.#options.deadlines.unwatch(this);
         this.#user.closed();
       }),
@@ -129,7 +134,7 @@ export class ClientConnection implements Expiring {
       if (!this.#greeted) this.#greetSoon();
     });
     this.#follow(this.#socket);
-    this.#socket.on('data', (octets: Buffer) => this.#receive(octets));
+    readShared(this.#socket, (lent) => this.#receive(lent));
   }
 
   /** Takes the place of the next command; its reply is due exactly once. */
@@ -155,7 +160,7 @@ export class ClientConnection implements Expiring {
 
   /** False once it ends: what the client still says is not heard. */
   get isOpen(): boolean {
-    return !this.#leaving && !this.#socket.destroyed;
+    return !this.#leaving && !this.#gone;
   }
 
   pause(): void {
@@ -199,6 +204,7 @@ export class ClientConnection implements Expiring {
 
   /** Cuts the connection; a message that was not whole is then not sent. */
   destroy(): void {
+    this.#gone = true;
     this.#socket.destroy();
   }
 
@@ -236,7 +242,7 @@ export class ClientConnection implements Expiring {
   #write(text: string): void {
     if (this.#options.trace !== undefined)
       for (const line of text.trimEnd().split('\r\n')) this.#options.trace(`S: ${line}`);
-    if (this.#socket.writable && !this.#writer.write(text)) this.#congested = true;
+    if (!this.#gone && !this.#closing && !this.#writer.write(text)) this.#congested = true;
     this.deadlineAt = this.#options.time.next();
     if (this.#tlsIsDue && this.#replies.pending === 0 && this.#options.tls !== undefined) {
       this.#tlsIsDue = false;

@@ -52,11 +52,14 @@ export class ClientUpstream implements UpstreamSource {
     return new ClientUpstream({ ...account, submission: { mechanism, smtp, user } }, token, context);
   }
 
-  /** What the server says of the token. A session that it was good for is kept for the first message. */
-  async verdict(identity: Identity): Promise<AuthVerdict> {
+  /**
+   * What the server says of the token. A session that it was good for is kept for the first message.
+   * @param session the id of the client's
+   */
+  async verdict(identity: Identity, session: string): Promise<AuthVerdict> {
     try {
-      const session = await this.acquire(this.live, true, () => true);
-      session.release(false);
+      const opened = await this.acquire(this.live, true, { session, isWanted: () => true });
+      opened.release(false);
       return { kind: 'accepted', identity };
     } catch (error) {
       const isGuess = error instanceof AuthRefused;

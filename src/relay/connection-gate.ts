@@ -4,8 +4,9 @@
  */
 import type { Socket } from 'node:net';
 import type { RelayLimits } from '../config/limits.js';
-import { formatReply, type Reply } from '../protocol/smtp/reply.js';
+import type { Reply } from '../protocol/smtp/reply.js';
 import { tooManyConnections, tooManyFromOneAddress } from './limits.js';
+import { wireFor } from './policy.js';
 
 export class ConnectionGate {
   #limits: RelayLimits;
@@ -41,9 +42,9 @@ export class ConnectionGate {
   }
 }
 
-/** Says `reply` and closes, whatever the other side does. */
-export function turnAway(socket: Socket, reply: Reply): void {
+/** Says `reply` and closes, whatever the other side does; `session` is the id that the log has it under. */
+export function turnAway(socket: Socket, reply: Reply, session: string): void {
   // An error that nobody listens to would end the process.
   socket.on('error', () => undefined);
-  socket.end(formatReply(reply), () => socket.destroy());
+  socket.end(wireFor(reply, session), () => socket.destroy());
 }

@@ -65,14 +65,15 @@ export class Generation {
     const admits = admission(settings.clients);
     return (socket) => {
       const peer = socket.remoteAddress ?? '';
+      const id = nextId();
       const refusal = admits(peer) ? gate.enter(peer) : notAdmitted;
       if (refusal !== undefined) {
         figures.clientsTurnedAway++;
-        logLimit(floodLog, refusal, { peer });
+        logLimit(floodLog, refusal, { session: id, peer });
         // Words in clear are no use to a client that waits for TLS.
-        return settings.tls === 'implicit' ? socket.destroy() : turnAway(socket, refusal);
+        return settings.tls === 'implicit' ? socket.destroy() : turnAway(socket, refusal, id);
       }
-      const session = new ClientSession(socket, nextId(), context, () => {
+      const session = new ClientSession(socket, id, context, () => {
         this.#sessions.delete(session);
         figures.clientSessionsEnded++;
         gate.leave(peer);

@@ -5,7 +5,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import type { Socket } from 'node:net';
-import { AppError, systemErrorCode } from '../core/errors.js';
+import { AppError, systemErrorCode, toAppError } from '../core/errors.js';
 import type { ListenAddress } from '../config/config.js';
 import { type ListenerSettings, plainListener } from '../config/listener.js';
 import type { Clock } from '../core/clock.js';
@@ -94,7 +94,7 @@ class LiveRelay implements Relay {
     try {
       for (const { settings, mayLack } of portsOf(options)) {
         const at = before.findIndex((socket) => socket.isAt(settings));
-        const socket = at >= 0 ? before.splice(at, 1)[0] : await this.#open(settings, mayLack);
+        const socket = at >= 0 ? before.splice(at, 1)[0] : await this.#open(settings, mayLack, before);
         if (socket === undefined) continue;
         if (at < 0) opened.push(socket);
         ports.push({ socket, accept: await next.reception(settings, socket) });
@@ -139,9 +139,18 @@ class LiveRelay implements Relay {
   }
 
   /** Undefined where it may be missing, and is. */
-  #open(settings: ListenerSettings, mayLack: boolean): Promise<ListeningSocket | undefined> {
-    const open = ListeningSocket.open(settings, this.#lasting.floodLog);
-    return mayLack ? open.catch(ignoreMissingIPv6) : open;
+  async #open(
+    settings: ListenerSettings,
+    mayLack: boolean,
+    leaving: readonly ListeningSocket[],
+  ): Promise<ListeningSocket | undefined> {
+    try {
+      return await ListeningSocket.open(settings, this.#lasting.floodLog);
+    } catch (error) {
+      if (mayLack && isMissingIPv6(error)) return undefined;
+      const own = leaving.find(({ address: { port } }) => port === settings.port);
+      throw own === undefined ? error : inTheWay(own.address, error);
+    }
   }
 }
 
@@ -155,6 +164,13 @@ function unnamed(place: ListenAddress): AppError {
       hint: `add "${address}" to relay.listen, or take its ListenStream= out of the socket unit`,
     },
   );
+}
+
+/** The new address includes one that would have to be closed first, and clients be refused meanwhile. */
+function inTheWay(own: ListenAddress, error: unknown): AppError {
+  const { cause, code, message } = toAppError(error);
+  const hint = `restart serve: what it listens on now, ${formatListenAddress(own)}, is in the way`;
+  return new AppError(code, message, { hint, cause });
 }
 
 /** `mayLack`: not every machine has such an address. */
@@ -178,7 +194,7 @@ function sessionIds(): () => string {
   };
 }
 
-function ignoreMissingIPv6(error: unknown): undefined {
+function isMissingIPv6(error: unknown): boolean {
   const code = error instanceof AppError ? systemErrorCode(error.cause) : undefined;
-  if (code !== 'EADDRNOTAVAIL' && code !== 'EAFNOSUPPORT') throw error;
+  return code === 'EADDRNOTAVAIL' || code === 'EAFNOSUPPORT';
 }

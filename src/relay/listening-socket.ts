@@ -112,6 +112,6 @@ function hintFor(code: string | undefined, port: number): string {
     return `another program has the port, perhaps another mailbearer (ss -ltnp 'sport = :${port}' shows it); stop it or change relay.listen`;
   }
   if (code === 'EACCES')
-    return 'ports below 1024 need CAP_NET_BIND_SERVICE; use a higher one, such as 127.0.0.1:2525';
+    return 'ports below 1024 are opened by mailbearer.socket of systemd; use a higher one, such as 127.0.0.1:2525';
   return 'relay.listen takes an address of this machine: "127.0.0.1:PORT", "[::1]:PORT" or another';
 }

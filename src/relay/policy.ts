@@ -6,7 +6,7 @@
 import type { AppError, Remedy } from '../core/errors.js';
 import type { AccountReply } from '../providers/provider.js';
 import { enhancedDetail, withClassOf } from '../protocol/smtp/codes.js';
-import { makeReply, printable, type Reply } from '../protocol/smtp/reply.js';
+import { formatReply, makeReply, printable, type Reply } from '../protocol/smtp/reply.js';
 import type { ClientStage } from '../protocol/smtp/states.js';
 
 /** What to run, by remedy; a reply is read by whoever sent the mail, so it names no path. */
@@ -21,31 +21,37 @@ const commands: Readonly<Record<Remedy, string>> = {
 const longestTextOctets = 400;
 
 /**
- * The reply for a failure of ours. `session` is the id by which the log knows the client's session, `account` the one
- * that the sender belongs to, when that is known.
+ * What goes to the client. A refusal that is ours, in whole or in its code, ends with the id by which the log knows the
+ * client's session: who reads it finds the rest there.
  */
-export function replyForFailure(error: AppError, session: string, account?: string): Reply {
+export function wireFor(reply: Reply, session: string): string {
+  const { code, isOwn, lines } = reply;
+  if (code < 400 || isOwn !== true) return formatReply(reply);
+  return formatReply({ code, lines: [...lines.slice(0, -1), `${lines.at(-1)} (id ${session})`] });
+}
+
+/** The reply for a failure of ours; `account` is the one that the sender belongs to, when that is known. */
+export function replyForFailure(error: AppError, account?: string): Reply {
   const { reply, remedy, summary } = error.failure;
   const detail = error.publicDetail === undefined ? '' : ` (${error.publicDetail})`;
   const text = `${account === undefined ? '' : `${account}: `}${summary}${detail}; ${commands[remedy]}`;
-  return makeReply(reply.code, reply.detail, wireText(text, session));
+  return makeReply(reply.code, reply.detail, wireText(text));
 }
 
-/** UTF-8 octets as the latin1 text that replies are made of; the id is there however long the rest is. */
-function wireText(text: string, session?: string): string {
-  const wire = Buffer.from(printable(text)).toString('latin1', 0, longestTextOctets);
-  return session === undefined ? wire : `${wire} (id ${session})`;
+/** UTF-8 octets as the latin1 text that replies are made of. */
+function wireText(text: string): string {
+  return Buffer.from(printable(text)).toString('latin1', 0, longestTextOctets);
 }
 
-export function replyForUnknownSender(sender: string, mode: 'defer' | 'reject', session: string): Reply {
+export function replyForUnknownSender(sender: string, mode: 'defer' | 'reject'): Reply {
   const who = sender === '' ? 'the null sender' : `<${sender}>`;
   const text = `No account for ${who}: add it to "senders" of an account, or set "default_account"`;
-  return makeReply(mode === 'reject' ? 550 : 450, '7.1', wireText(text, session));
+  return makeReply(mode === 'reject' ? 550 : 450, '7.1', wireText(text));
 }
 
 /** Whether a client is who it says cannot be told now (RFC 4954, 6), whatever is the reason. */
-export function replyForUncheckable(error: AppError, session: string): Reply {
-  return recoded(replyForFailure(error, session), 454, '7.0');
+export function replyForUncheckable(error: AppError): Reply {
+  return recoded(replyForFailure(error), 454, '7.0');
 }
 
 /** Of a client that has signed in; names nothing that it has not said itself. */
@@ -87,5 +93,5 @@ function recoded(reply: Reply, code: number, detail: string | undefined): Reply 
     const words = had === undefined ? line : line.slice(line.indexOf(' ') + 1);
     return `${Math.floor(code / 100)}.${detail} ${words}`;
   });
-  return { code, lines };
+  return { code, lines, isOwn: true };
 }

@@ -7,7 +7,7 @@ import type { Clock } from '../core/clock.js';
 import { AppError } from '../core/errors.js';
 import type { Logger } from '../core/logger.js';
 import type { LiveAccount } from '../refresh/token-source.js';
-import { AccountSessions, type Occupancy } from './account-sessions.js';
+import { AccountSessions, type Asker, type Occupancy } from './account-sessions.js';
 import type { Deadlines } from './deadlines.js';
 import type { RelayFigures } from './figures.js';
 import { ExtensionMemory } from './offer.js';
@@ -52,14 +52,9 @@ export class UpstreamPool {
    * it ends. Throws, or rejects with, AppError: account-busy, token trouble from the token source, upstream trouble
    * from the session.
    * @param fresh never one that was used before
-   * @param isWanted whether whoever asks is still there
    */
-  acquire(
-    live: LiveAccount,
-    fresh: boolean,
-    isWanted: () => boolean,
-  ): UpstreamSession | Promise<UpstreamSession> {
-    return this.#sessionsOf(live).acquire(live, fresh, isWanted);
+  acquire(live: LiveAccount, fresh: boolean, asker: Asker): UpstreamSession | Promise<UpstreamSession> {
+    return this.#sessionsOf(live).acquire(live, fresh, asker);
   }
 
   /** By account: its sessions as they are at this moment. */

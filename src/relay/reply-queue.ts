@@ -2,7 +2,8 @@
  * Replies to a client in the order of its commands (RFC 2920, 3.2), whatever the order in which they become
  * known. Replies that become known together leave in one write.
  */
-import { formatReply, type Reply } from '../protocol/smtp/reply.js';
+import type { Reply } from '../protocol/smtp/reply.js';
+import { wireFor } from './policy.js';
 import { atTurnEnd } from './turn-end.js';
 
 /** The place of a command among the replies; its reply is due exactly once. */
@@ -11,12 +12,15 @@ export interface ReplyPlace {
 }
 
 export class ReplyQueue {
+  /** The id of the client's session. */
+  readonly session: string;
   readonly #places: Place[] = [];
   readonly #flush: () => void;
   #flushing = false;
 
   /** @param write gets all that is ready at the end of a turn of the event loop. */
-  constructor(write: (text: string) => void) {
+  constructor(session: string, write: (text: string) => void) {
+    this.session = session;
     this.#flush = () => {
       this.#flushing = false;
       write(this.#takeReady());
@@ -61,7 +65,7 @@ class Place implements ReplyPlace {
   }
 
   answer(reply: Reply): void {
-    this.text = formatReply(reply);
+    this.text = wireFor(reply, this.#queue.session);
     this.#queue.answered(this);
   }
 }

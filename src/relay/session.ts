@@ -76,6 +76,7 @@ export class ClientSession implements ConnectionUser, TransactionObserver {
     this.#tally = new SessionTally(settings.limits);
     this.#time = new ClientTime(settings.limits, deadlines);
     this.#connection = new ClientConnection(socket, this, {
+      session: id,
       deadlines,
       time: this.#time,
       greeting: greetingReply(hostname),
@@ -232,7 +233,7 @@ export class ClientSession implements ConnectionUser, TransactionObserver {
       refuseParameters(command) ?? refuseSize(command, this.#context.settings.limits.messageOctets);
     if (parameterRefusal !== undefined) return this.#refuse(place, parameterRefusal);
     const { identity, upstream: own } = this.#auth ?? {};
-    const found = own ?? accountFor(this.#sender, identity, this.#context, this.id);
+    const found = own ?? accountFor(this.#sender, identity, this.#context);
     if ('refusal' in found) return this.#refuse(place, found.refusal, found.cause);
     this.#transaction = new Transaction(found.live, own ?? this.#context.pool, this);
     this.#transaction.command(command, place);

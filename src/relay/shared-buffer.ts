@@ -3,8 +3,9 @@
  * the garbage collector, which costs a relay of large messages half of its time and its memory. What they bring is
  * therefore only lent: whoever keeps it copies it.
  *
- * Node offers this for sockets that it connects (`onread`). One that it has accepted is made the same by what that
- * option does inside, which is not documented: where it is not found as expected, the socket reads as any other.
+ * Node offers this for sockets that it connects (`onread`). One that it has accepted, or that TLS was put over, is made
+ * the same by what that option does inside, which is not documented: where it is not found as expected, the socket
+ * reads as any other.
  */
 import { connect, type OnReadOpts, Socket, type TcpNetConnectOpts } from 'node:net';
 
@@ -35,15 +36,15 @@ const [bufferKey, callbackKey] = ['kBuffer', 'kBufferCb'].map((name) =>
   Object.getOwnPropertySymbols(new Socket()).find(({ description }) => description === name),
 );
 
-/** Reads from a paused socket that a server has accepted: `take` gets what comes. */
-export function readShared(accepted: Socket, take: (lent: Buffer) => void): void {
-  const hidden = accepted as unknown as Hidden;
+/** Reads from a socket that holds nothing yet: `take` gets what comes, and no listener for `data` does. */
+export function readShared(socket: Socket, take: (lent: Buffer) => void): void {
+  const hidden = socket as unknown as Hidden;
   if (hidden._handle?.useUserBuffer && bufferKey !== undefined && callbackKey !== undefined) {
     hidden[bufferKey] = sharedBuffer;
     hidden[callbackKey] = (octets: number) => take(lent(octets));
     hidden._handle.useUserBuffer(sharedBuffer);
   } else {
-    accepted.on('data', take);
+    socket.on('data', take);
   }
-  accepted.resume();
+  socket.resume();
 }

@@ -12,6 +12,7 @@ import { isTokenRefusal } from '../protocol/smtp/client.js';
 import type { PathCommand } from '../protocol/smtp/command.js';
 import { isPositive, type Reply, replyText } from '../protocol/smtp/reply.js';
 import type { LiveAccount } from '../refresh/token-source.js';
+import type { Asker } from './account-sessions.js';
 import { commandFor } from './extensions.js';
 import type { MessageResult } from './message-log.js';
 import type { Offer } from './offer.js';
@@ -59,8 +60,9 @@ const stages: Readonly<Record<Relayed['verb'], StageOfMessage>> = {
   DATA: 'data',
 };
 
-export class Transaction implements UpstreamOwner {
+export class Transaction implements Asker, UpstreamOwner {
   readonly live: LiveAccount;
+  readonly session: string;
   readonly #pool: UpstreamSource;
   readonly #observer: TransactionObserver;
   #upstream: UpstreamSession | undefined;
@@ -79,12 +81,13 @@ export class Transaction implements UpstreamOwner {
   /** The message, once the upstream has agreed to take it. */
   #passage: MessagePassage | undefined;
 
-  readonly #isWanted = () => this.#abandoned !== 'by-disconnect';
+  readonly isWanted = () => this.#abandoned !== 'by-disconnect';
 
   constructor(live: LiveAccount, pool: UpstreamSource, observer: TransactionObserver) {
     this.live = live;
     this.#pool = pool;
     this.#observer = observer;
+    this.session = observer.id;
   }
 
   /** The message has begun and its end has not come. */
@@ -160,7 +163,7 @@ export class Transaction implements UpstreamOwner {
 
   #fetchSession(fresh: boolean): void {
     try {
-      const upstream = this.#pool.acquire(this.live, fresh, this.#isWanted);
+      const upstream = this.#pool.acquire(this.live, fresh, this);
       // A session that is free needs no wait, and most messages of a busy relay find one.
       if (!(upstream instanceof Promise)) return this.#begin(upstream);
       upstream.then(
@@ -317,7 +320,7 @@ export class Transaction implements UpstreamOwner {
   }
 
   #failureReply(error: AppError): Reply {
-    return replyForFailure(error, this.#observer.id, this.live.account.name);
+    return replyForFailure(error, this.live.account.name);
   }
 
   #releaseWhenQuiet(): void {

@@ -16,10 +16,13 @@ import type { Deadlines, Expiring } from './deadlines.js';
 import type { Login } from './login.js';
 import { sizeOffered } from './message-size.js';
 import { QuickWriter } from './quick-writer.js';
+import { readShared } from './shared-buffer.js';
 import { atTurnEnd } from './turn-end.js';
 
 /** Told what its session does on its own. */
 export interface UpstreamOwner {
+  /** The id of the client's session that it serves. */
+  readonly session: string;
   /** The session is gone; replies that are due will not come. */
   upstreamLost(error: AppError): void;
   /** A reply that nobody asked for: a refusal in the middle of a message, or a good-bye. */
@@ -35,8 +38,8 @@ export interface UpstreamOptions {
   readonly account: SubmittingAccount;
   readonly token: AccessToken;
   readonly deadlines: Deadlines;
-  /** Gets each line of the conversation; message bodies excepted. */
-  readonly dialogue: ((line: string) => void) | undefined;
+  /** Gets each line of the conversation, message bodies excepted, and the client's session that it is about. */
+  readonly dialogue: ((line: string, session: string | undefined) => void) | undefined;
   readonly figures: RelayFigures;
   readonly home: UpstreamHome;
 }
@@ -79,6 +82,8 @@ export class UpstreamSession implements Expiring {
   /** Lines that wait for their turn at a server without PIPELINING. */
   readonly #unsent: { readonly line: string; readonly due: DueReply }[] = [];
   #out = '';
+  /** Of the client whose message it serves or served last; undefined while it is kept for another. */
+  #client: string | undefined;
   #congested = false;
   #ended = false;
 
@@ -90,7 +95,7 @@ export class UpstreamSession implements Expiring {
     this.#pipelines = extensions.has('PIPELINING');
     this.#options = options;
     this.#socket = socket;
-    socket.on('data', (chunk) => this.#receive(chunk));
+    readShared(socket, (lent) => this.#receive(lent));
     this.#writer = new QuickWriter(socket, () => this.#drained());
     socket.on('error', (error) => this.#fail(this.#connectionLost(describeCause(error)), true));
     socket.on('close', () => this.#fail(this.#connectionLost('it closed the connection'), true));
@@ -119,6 +124,7 @@ export class UpstreamSession implements Expiring {
   /** A message begins; true when the session has served one before. */
   begin(owner: UpstreamOwner): boolean {
     this.owner = owner;
+    this.#client = owner.session;
     this.#isProven = this.transactions === 0;
     return this.transactions++ > 0;
   }
@@ -159,7 +165,7 @@ export class UpstreamSession implements Expiring {
   /** Leaves politely; for idle sessions. */
   quit(): void {
     if (this.#ended) return;
-    this.#options.dialogue?.('C: QUIT');
+    this.#say('C: QUIT');
     this.#socket.end('QUIT\r\n', () => this.#socket.destroySoon());
     this.#end();
   }
@@ -167,6 +173,7 @@ export class UpstreamSession implements Expiring {
   /** Nothing is due; when nobody has taken it by then, it leaves. */
   idleUntil(deadlineAt: number): void {
     this.deadlineAt = deadlineAt;
+    this.#client = undefined;
   }
 
   expire(): void {
@@ -181,6 +188,10 @@ export class UpstreamSession implements Expiring {
     return `${host}:${port}`;
   }
 
+  #say(line: string): void {
+    this.#options.dialogue?.(line, this.#client);
+  }
+
   /** The moment `delayMs` from now. */
   #in(delayMs: number): number {
     return this.#options.deadlines.in(delayMs);
@@ -193,7 +204,7 @@ export class UpstreamSession implements Expiring {
   }
 
   #send(line: string, due: DueReply): void {
-    this.#options.dialogue?.(`C: ${line.trimEnd()}`);
+    this.#say(`C: ${line.trimEnd()}`);
     this.#put(line);
     this.#expect(due);
   }
@@ -225,11 +236,11 @@ export class UpstreamSession implements Expiring {
     this.owner?.upstreamDrained();
   }
 
-  #receive(chunk: Buffer): void {
-    this.#replies.push(chunk);
+  #receive(lent: Buffer): void {
+    this.#replies.push(lent);
     try {
       for (let reply = this.#replies.next(); reply !== undefined; reply = this.#replies.next()) {
-        this.#options.dialogue?.(`S: ${replyText(reply)}`);
+        this.#say(`S: ${replyText(reply)}`);
         this.#deliver(reply);
         if (this.#ended) return;
       }

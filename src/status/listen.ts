@@ -1,5 +1,5 @@
 /** Opens the place where the status server is reached: a port of this machine alone, or a socket in a directory. */
-import { chmod, unlink } from 'node:fs/promises';
+import { chmod, lstat, unlink } from 'node:fs/promises';
 import type { Server } from 'node:http';
 import { connect } from 'node:net';
 import { type StatusAddress, statusExposure } from '../config/status.js';
@@ -13,9 +13,11 @@ const socketMode = 0o660;
 export async function openStatusPort(server: Server, address: StatusAddress): Promise<string> {
   if (address.kind === 'unix') {
     await listen(server, address).catch(async (error: unknown) => {
-      if (systemErrorCode(error) !== 'EADDRINUSE' || (await answers(address.path)))
-        throw failed(address, error);
-      // Left behind by a process that was killed.
+      if (systemErrorCode(error) !== 'EADDRINUSE') throw failed(address, error);
+      // It may be anything that a slip of the pen names, a token file too.
+      if (!(await lstat(address.path)).isSocket())
+        throw failed(address, new Error('what is there is no socket'));
+      if (!(await isAbandoned(address.path))) throw failed(address, error);
       await unlink(address.path);
       await listen(server, address).catch((again: unknown) => Promise.reject(failed(address, again)));
     });
@@ -44,14 +46,14 @@ function listen(server: Server, address: StatusAddress): Promise<void> {
   });
 }
 
-/** Whether a process has the socket. */
-function answers(path: string): Promise<boolean> {
+/** Left behind by a process that was killed; one that is too busy to answer, or may not be asked, is none such. */
+function isAbandoned(path: string): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect(path, () => {
       socket.destroy();
-      resolve(true);
+      resolve(false);
     });
-    socket.on('error', () => resolve(false));
+    socket.on('error', (error) => resolve(systemErrorCode(error) === 'ECONNREFUSED'));
   });
 }
 

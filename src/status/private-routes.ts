@@ -53,7 +53,9 @@ export function privateRoutes(source: StatusSource, access: Access, logger: Logg
       'GET /style.css': () => ({ status: 200, type: 'text/css; charset=utf-8', body: style }),
       'GET /icon.svg': () => ({ status: 200, type: 'image/svg+xml', body: icon }),
       'GET /script.js': () => ({ status: 200, type: 'text/javascript; charset=utf-8', body: script }),
-      'GET /enter': ({ url = '' }) => {
+      'GET /enter': ({ method, url = '' }) => {
+        // What looks ahead, such as the preview of a link, shall not use the URL up.
+        if (method === 'HEAD') return plain(405, 'not with this method');
         const cookie = access.exchange(new URL(url, 'http://localhost').searchParams.get('ticket') ?? '');
         if (cookie === undefined)
           return plain(403, 'this URL was used, or is too old: mailbearer dashboard prints another');

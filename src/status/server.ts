@@ -23,6 +23,8 @@ export interface StatusServer {
 
 /** Requests are short, and nobody is waited for: the defaults of Node are minutes. */
 const requestTimeoutMs = 10_000;
+/** For who does not take what was answered; a page that is open hears something every two seconds. */
+const longestSilenceMs = 30_000;
 /** Browsers with the page open, Prometheus, and whoever looks; the descriptors are the relay's. */
 const mostConnections = 100;
 
@@ -32,6 +34,7 @@ export async function startStatusServer(
   source: StatusSource,
   access: Access,
   logger: Logger,
+  { silenceMs = longestSilenceMs }: { readonly silenceMs?: number } = {},
 ): Promise<StatusServer> {
   const registry = openRegistry(source);
   const shown = privateRoutes(source, access, logger);
@@ -55,6 +58,7 @@ export async function startStatusServer(
     },
   );
   server.maxConnections = mostConnections;
+  server.timeout = silenceMs;
   const where = await openStatusPort(server, address);
   server.on('error', (error) => logger.error({ cause: describeCause(error) }, 'the status server failed'));
   return {

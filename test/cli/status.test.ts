@@ -169,6 +169,11 @@ describe('status', () => {
     expect(await command.finished).toMatchObject({ status: exitStatus.ok });
   });
 
+  test('misses none of the directories where token files lie by default', async () => {
+    await writeFile(place.configFile, '{ "client_id": "id" }');
+    expect((await place.run('status')).stderr).not.toContain('cannot list');
+  });
+
   test('asks no server', async () => {
     await place.write('a@corp.example', { expiry: '0' });
     await place.run('status');

@@ -30,6 +30,8 @@ describe('normaliseToken', () => {
     [1e300, 2_147_483_647],
   ])('reads a lifetime of %j as %j seconds', (expires_in, expected) => {
     expect(normaliseToken({ ...token, expires_in })['expires_in']).toBe(expected);
+    const refreshLife = { refresh_token_expires_in: expires_in };
+    expect(normaliseToken({ ...token, ...refreshLife })['refresh_token_expires_in']).toBe(expected);
   });
 
   it.each([undefined, null, 0, -1, '0', '', 'soon', '1e3', true, {}, Number.NaN])(

@@ -178,8 +178,8 @@ describe('AUTH', () => {
     await rm(file);
     const relay = await relayOf();
     const client = await greetedClient(relay.port);
-    expect(await client.say(`AUTH PLAIN ${good}`)).toMatch(
-      /^454 4\.7\.0 passwords cannot be checked; run mailbearer test-config \(id [0-9a-f]{6}\)$/,
+    expect(await client.say(`AUTH PLAIN ${good}`)).toBe(
+      '454 4.7.0 passwords cannot be checked; run mailbearer test-config',
     );
     expect(relay.log).toContainEqual(
       expect.objectContaining({ level: 'error', message: expect.stringContaining(file) }),

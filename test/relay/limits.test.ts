@@ -229,7 +229,7 @@ describe('a client that takes its time', () => {
       client.send(text);
       // The octets and, if there is one, the reply have crossed the loopback.
       await settled();
-      const farewell = /^421.*(?=\r\n)/m.exec(client.received)?.[0];
+      const farewell = /^421.*(?= \(id \w+\)\r\n)/m.exec(client.received)?.[0];
       if (farewell !== undefined) return [minutes, farewell];
     }
     return [Infinity, ''];

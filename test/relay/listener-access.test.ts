@@ -43,7 +43,7 @@ describe('the networks of a port', () => {
       expect.objectContaining({
         level: 'warn',
         message: 'limit reached: 554 5.7.1 Your address may not connect here',
-        fields: { peer: '127.0.0.1' },
+        fields: { session: client.session, peer: '127.0.0.1' },
       }),
     );
   });

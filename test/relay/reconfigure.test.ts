@@ -94,6 +94,18 @@ describe('the relay, reconfigured', () => {
     expect(relay.addresses[0]?.port).toBe(free);
   });
 
+  it('says that a wider address at a port of its own takes a restart', async () => {
+    const { account, relay } = await oneAccount();
+    const wide = plainListener({ host: '0.0.0.0', port: relay.port });
+    await expect(
+      relay.reconfigure([account], { listen: [{ ...wide, insecure: true }] }),
+    ).rejects.toMatchObject({
+      code: 'listen-failed',
+      hint: expect.stringMatching(/^restart serve: .*127\.0\.0\.1/),
+    });
+    expect((await submit(await greetedClient(relay.port))).at(-1)).toBe('250 2.0.0 Ok: queued');
+  });
+
   it('counts the connections of all configurations together', async () => {
     const { account, relay } = await oneAccount();
     await greetedClient(relay.port);

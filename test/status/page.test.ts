@@ -1,12 +1,15 @@
 /** The page and its facts, asked for as programs do: who is let in, what is shown, and that it is escaped. */
-import { readdir, stat } from 'node:fs/promises';
-import { request } from 'node:http';
+import { chmod, readdir, stat } from 'node:fs/promises';
+import { type IncomingMessage, request } from 'node:http';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { parseConfig } from '../../src/config/parse.js';
+import { startDaemon } from '../../src/daemon/serve.js';
 import type { Snapshot } from '../../src/status/snapshot.js';
 import { submit } from '../relay/scene.js';
-import { greetedClient } from '../support/relay-under-test.js';
 import { eventually } from '../support/process.js';
+import { greetedClient } from '../support/relay-under-test.js';
+import { type LogLine, loggerInto } from '../support/recording-logger.js';
 import { ask, cookieOf, keyOf, shownDaemon } from './daemon.js';
 
 describe('the status page', () => {
@@ -37,6 +40,9 @@ describe('the status page', () => {
     const headers = await keyOf(daemon);
     const { body } = await ask(daemon.where, '/ticket', { method: 'POST', headers });
     const { ticket } = JSON.parse(body) as { ticket: string };
+    // Whoever looks before a person does, such as the preview of a link, does not use it up.
+    const looked = await ask(daemon.where, `/enter?ticket=${ticket}`, { method: 'HEAD' });
+    expect(looked.headers['set-cookie']).toBeUndefined();
     const first = await ask(daemon.where, `/enter?ticket=${ticket}`);
     expect([first.status, first.headers['location']]).toEqual([303, '/']);
     expect(String(first.headers['set-cookie'])).toMatch(
@@ -69,6 +75,24 @@ describe('the status page', () => {
       401,
     );
     expect((await ask(daemon.where, '/readyz')).status).toBe(200);
+  });
+
+  it('says of a key that others can read how to keep it', async () => {
+    const before = await shownDaemon();
+    await before.close();
+    const path = join(before.directory, 'status.key');
+    await chmod(path, 0o644);
+    const log: LogLine[] = [];
+    const { config } = parseConfig(before.configuration, undefined);
+    const daemon = await startDaemon(config, loggerInto(log));
+    await daemon.close();
+    expect(log).toContainEqual(
+      expect.objectContaining({
+        level: 'warn',
+        message: expect.stringContaining(`may read ${path}`),
+        fields: { hint: `chmod o= ${path}` },
+      }),
+    );
   });
 
   it('shows accounts, messages with the replies of the upstream, and the last hour', async () => {
@@ -156,6 +180,32 @@ describe('the status page', () => {
       sent.end();
     });
     expect(seen.split('\n').filter((line) => line !== '' && !line.startsWith('data: '))).toEqual([]);
+  });
+
+  it('tells twenty browsers of changes, and another as soon as one has left', async () => {
+    const daemon = await shownDaemon();
+    const headers = await cookieOf(daemon);
+    const [, host, port] = /^(.*):(\d+)$/.exec(daemon.where) ?? [];
+    const follow = () =>
+      new Promise<IncomingMessage>((resolve, reject) => {
+        const sent = request({ host, port, path: '/events', headers, agent: false }, resolve);
+        sent.on('error', reject).end();
+      });
+    const viewers = await Promise.all(Array.from({ length: 20 }, follow));
+    expect(viewers.map(({ statusCode }) => statusCode)).toEqual(viewers.map(() => 200));
+    expect((await ask(daemon.where, '/events', { headers })).status).toBe(503);
+    viewers[0]!.destroy();
+    const next = await eventually('a place', async () => {
+      const response = await follow();
+      return response.statusCode === 200 ? response : void response.resume();
+    });
+    const all = [...viewers.slice(1), next];
+    const ended = Promise.all(
+      all.map((response) => new Promise((resolve) => response.resume().on('close', resolve))),
+    );
+    for (const response of all) response.on('error', () => undefined);
+    await daemon.close();
+    await ended;
   });
 
   it('follows nothing for who asks for the head of the events alone', async () => {

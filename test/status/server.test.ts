@@ -1,10 +1,17 @@
 /** What is open to all who reach the status server, asked of a daemon that is doing its work. */
 import { spawnSync } from 'node:child_process';
 import { stat } from 'node:fs/promises';
+import { connect } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { parseConfig } from '../../src/config/parse.js';
+import { systemClock } from '../../src/core/clock.js';
 import { startDaemon } from '../../src/daemon/serve.js';
+import { RelayFigures } from '../../src/relay/figures.js';
+import { Access } from '../../src/status/access.js';
+import { RefreshFigures } from '../../src/status/refresh-figures.js';
+import { startStatusServer } from '../../src/status/server.js';
+import type { StatusSource } from '../../src/status/source.js';
 import { afterwards, submit } from '../relay/scene.js';
 import { eventually, temporaryDirectory } from '../support/process.js';
 import { recordingLogger } from '../support/recording-logger.js';
@@ -99,6 +106,7 @@ describe('the status server', () => {
       '127.0.0.1.attacker.example',
       'localhost.attacker.example',
       '127.0.0.1@attacker.example',
+      'attacker.example@127.0.0.1',
       '192.0.2.1:8025',
       '0.0.0.0:8025',
     ])
@@ -110,7 +118,13 @@ describe('the status server', () => {
     const { headers } = await ask(where, '/metrics', { headers: { origin: 'https://attacker.example' } });
     expect(headers['access-control-allow-origin']).toBeUndefined();
     expect(headers['content-security-policy']).toMatch(/default-src 'none'.*frame-ancestors 'none'/);
-    expect(headers['x-content-type-options']).toBe('nosniff');
+    expect(headers).toMatchObject({
+      'cache-control': 'no-store',
+      'cross-origin-resource-policy': 'same-origin',
+      'referrer-policy': 'same-origin',
+      'x-content-type-options': 'nosniff',
+      'x-frame-options': 'DENY',
+    });
     expect(await ask(where, '/healthz', { method: 'POST' })).toMatchObject({ status: 405 });
     expect(await ask(where, '/healthz', { method: 'HEAD' })).toMatchObject({ status: 200, body: '' });
     expect((await ask(where, '/__proto__')).status).toBe(404);
@@ -135,6 +149,44 @@ describe('the status server', () => {
     await expect(
       startDaemon(parseConfig(onSocket, undefined).config, recordingLogger()),
     ).rejects.toMatchObject({ code: 'listen-failed' });
+  });
+
+  it('leaves alone what stands in the place of its socket and is none', async () => {
+    const { configuration, directory } = await shownDaemon();
+    const path = join(directory, 'tokens', 'a@b.example');
+    const inPlace = { ...configuration, status: { listen: `unix:${path}` } };
+    await expect(
+      startDaemon(parseConfig(inPlace, undefined).config, recordingLogger()),
+    ).rejects.toMatchObject({ code: 'listen-failed', message: expect.stringContaining('no socket') });
+    expect((await stat(path)).isFile()).toBe(true);
+  });
+
+  it('waits for nobody who does not read what was answered', async () => {
+    const figures = new RelayFigures();
+    const source: StatusSource = {
+      clock: systemClock,
+      figures,
+      refreshes: new RefreshFigures(systemClock),
+      pool: { occupancy: () => new Map() },
+      roster: { accounts: () => [] },
+      sessions: () => [],
+      beginSignIn: undefined,
+      nameAccounts: false,
+      version: '1',
+      isReady: () => true,
+    };
+    const access = new Access(undefined, systemClock);
+    const address = { kind: 'tcp', host: '127.0.0.1', port: 0 } as const;
+    const server = await startStatusServer(address, source, access, recordingLogger(), { silenceMs: 100 });
+    afterwards(() => server.close());
+    const socket = connect(Number(server.where.split(':').at(-1)), '127.0.0.1');
+    socket.on('error', () => undefined);
+    const closed = new Promise((resolve) => socket.once('close', resolve));
+    // Nothing listens to its data, so it reads none.
+    const ask = 'GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n'.repeat(100);
+    const asking = setInterval(() => socket.write(ask), 20);
+    afterwards(() => Promise.resolve(clearInterval(asking)));
+    await closed;
   });
 
   it('refuses a place that other machines reach, with the remedy', () => {

@@ -167,6 +167,8 @@ export class TestClient {
   readonly socket: Socket;
   received = '';
   closed = false;
+  /** Of the last refusal that named it: the id of the session. */
+  session: string | undefined;
   #waiting: (() => void) | undefined;
 
   private constructor(socket: Socket) {
@@ -218,13 +220,16 @@ export class TestClient {
     return handle?.writeQueueSize ?? 0;
   }
 
-  /** The next whole reply, without its final line end; `(closed)` when the connection ended first. */
+  /** The next whole reply, without its final line end and the session's id; `(closed)` when the connection ended first. */
   async reply(): Promise<string> {
     for (;;) {
       const match = /^(?:\d{3}-[^\n]*\n)*\d{3}(?: [^\n]*)?\r\n/.exec(this.received);
       if (match !== null) {
         this.received = this.received.slice(match[0].length);
-        return match[0].trimEnd();
+        return match[0].trimEnd().replace(/ \(id ([0-9a-f]{6})\)$/, (_, id: string) => {
+          this.session = id;
+          return '';
+        });
       }
       if (this.closed) return '(closed)';
       await new Promise<void>((resolve) => (this.#waiting = resolve));

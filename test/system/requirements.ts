@@ -37,6 +37,8 @@ const programs = {
   dpkg: ['sh', '-c', 'test "$(id -u)" = 0 && dpkg-deb --version'],
   // For its programs: no service manager runs in a test.
   systemd: ['systemd-notify', '--version'],
+  // Of every Debian, too.
+  'perl-base': ['perl', '-MSocket', '-e', 'print 1'],
   // For completion and the manual pages.
   fish: ['fish', '--version'],
   zsh: ['zsh', '--version'],

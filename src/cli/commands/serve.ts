@@ -8,11 +8,12 @@ import type { Loaded } from '../../config/parse.js';
 import { systemClock, type Timer } from '../../core/clock.js';
 import { exitStatus } from '../../core/errors.js';
 import type { LogLevel } from '../../core/logger.js';
+import { takeInherited } from '../../daemon/inherited.js';
 import { createLog, type LogFormat } from '../../daemon/log.js';
 import { fingerprintOf, Reloader } from '../../daemon/reload.js';
 import { startDaemon } from '../../daemon/serve.js';
 import { describeStanding } from '../../daemon/standing.js';
-import { findServiceManager, takeInheritedSockets } from '../../daemon/systemd.js';
+import { findServiceManager } from '../../daemon/systemd.js';
 
 export interface ServeOptions {
   readonly configFile?: string | undefined;
@@ -28,11 +29,12 @@ export async function runServe(options: ServeOptions): Promise<number> {
   const signals = heedSignals();
   const { config, warnings } = await load(options);
   const fingerprint = await fingerprintOf(config);
-  const log = await createLog(config.logLevel, options.logFormat ?? 'auto');
+  const { journal, sockets } = takeInherited(process.env);
+  const log = await createLog(config.logLevel, options.logFormat ?? 'auto', journal);
   const manager = findServiceManager({ env: process.env, clock: systemClock, logger: log });
   try {
     for (const warning of warnings) log.warn({ config: config.source }, warning);
-    const daemon = await startDaemon(config, log, takeInheritedSockets(process.env));
+    const daemon = await startDaemon(config, log, sockets);
     let isCurrent = true;
     const reloader = await Reloader.start({
       config,

@@ -60,8 +60,7 @@ async function examine(context: Context): Promise<Findings> {
   const tokenDirectories = config.tokenDirs ?? defaultTokenDirectories;
   const census = await takeCensus(
     { ...means, config, tokenDirectories, saslPasswd: logins },
-    // Of the default directories, one or both may be missing.
-    (problem) => config.tokenDirs !== undefined && warnings.push(problem),
+    (problem) => void warnings.push(problem),
   );
   const accounts: Facts[] = [];
   const all = census.found.map((found) => asServeSees(found, context));

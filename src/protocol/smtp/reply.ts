@@ -14,6 +14,8 @@ export interface Reply {
   readonly lines: readonly string[];
   /** What it is on the wire, where it passes on as it came and need not be put together again. */
   readonly wire?: string;
+  /** Ours, and not a server's word. */
+  readonly isOwn?: true;
 }
 
 /** RFC 5321, 4.5.3.1.5 says 512 octets; real servers write longer ones, and Postfix reads 2,048. */
@@ -21,7 +23,7 @@ const longestLineOctets = 2048;
 const mostLines = 100;
 
 export function makeReply(code: number, detail: string, text: string): Reply {
-  return { code, lines: [`${enhancedCode(code, detail)} ${text}`] };
+  return { code, lines: [`${enhancedCode(code, detail)} ${text}`], isOwn: true };
 }
 
 export function formatReply(reply: Reply): string {
