@@ -60,7 +60,6 @@ export async function openParts(config: Config, around: Surroundings, before?: P
   await warnAboutExposures(config, roster, logger);
   const traceDialogue = config.logLevel === 'trace';
   const clientName = ehloName(hostname());
-  const extensions = before?.pool.extensions;
   const pool = new UpstreamPool({
     clock,
     deadlines,
@@ -68,7 +67,7 @@ export async function openParts(config: Config, around: Surroundings, before?: P
     logger,
     clientName,
     traceDialogue,
-    extensions,
+    before: before?.pool,
   });
   const relay = {
     directory: roster,

@@ -14,7 +14,7 @@ import type { Deadlines } from './deadlines.js';
 import type { RelayFigures } from './figures.js';
 import { logIn } from './login.js';
 import type { ExtensionMemory } from './offer.js';
-import { Turnstile } from './pacing.js';
+import type { Turnstile } from './pacing.js';
 import { Patience } from './patience.js';
 import { unlessAborted, withinTime } from './time-limit.js';
 import { type UpstreamHome, UpstreamSession } from './upstream.js';
@@ -38,6 +38,8 @@ export interface AccountSessionsOptions {
   readonly clientName: string;
   readonly traceDialogue: boolean;
   readonly extensions: ExtensionMemory;
+  /** Shared by all that have sessions of the account. */
+  readonly turnstile: Turnstile;
   /** Aborted when the relay stops: attempts to open a session are given up. */
   readonly signal: AbortSignal;
 }
@@ -71,7 +73,7 @@ export class AccountSessions implements UpstreamHome {
   constructor(account: SubmittingAccount, options: AccountSessionsOptions) {
     this.account = account;
     this.#options = options;
-    this.#turnstile = new Turnstile(account.provider.pace, options.clock, options.figures);
+    this.#turnstile = options.turnstile;
     this.#patience = new Patience(options.clock);
   }
 
@@ -129,6 +131,7 @@ export class AccountSessions implements UpstreamHome {
   ended(session: UpstreamSession): void {
     const index = this.#idle.indexOf(session);
     if (index >= 0) this.#idle.splice(index, 1);
+    this.#turnstile.connections--;
     if (this.#leased.delete(session)) this.#turnstile.leave();
   }
 
@@ -224,6 +227,7 @@ export class AccountSessions implements UpstreamHome {
       level && ((line: string, session?: string) => logger[level]({ session, ...fields }, line));
     const startedAt = clock.monotonic();
     this.#opening++;
+    this.#turnstile.connections++;
     try {
       const login = await logIn({
         ...{ account, token, clientName, clock, signal },
@@ -235,6 +239,7 @@ export class AccountSessions implements UpstreamHome {
       return new UpstreamSession(login, { account, token, deadlines, dialogue, figures, home: this });
     } catch (error) {
       figures.loginsFailed++;
+      this.#turnstile.connections--;
       throw error;
     } finally {
       this.#opening--;
@@ -243,9 +248,6 @@ export class AccountSessions implements UpstreamHome {
 
   /** A session that must be fresh takes the place of an idle one, never one more than the provider allows. */
   #makeRoom(): void {
-    const { sessions } = this.account.provider.pace;
-    while (this.#idle.length > 0 && this.#idle.length + this.#leased.size + this.#opening >= sessions) {
-      this.#idle.shift()?.quit();
-    }
+    while (this.#idle.length > 0 && !this.#turnstile.hasRoom) this.#idle.shift()?.quit();
   }
 }

@@ -28,9 +28,11 @@ interface Waiter {
 /** The turnstile of one account: `enter` before each message, `leave` when its session is free again. */
 export class Turnstile {
   readonly #clock: Clock;
-  readonly #pace: Pace;
-  readonly #messages: RateWindow | undefined;
-  readonly #logins: RateWindow | undefined;
+  /** Of upstream, those that are being opened too, whoever holds them. */
+  connections = 0;
+  #pace: Pace;
+  #messages: RateWindow | undefined;
+  #logins: RateWindow | undefined;
   readonly #figures: Pick<RelayFigures, 'waits' | 'waitsGivenUp'>;
   readonly #waiting: Waiter[] = [];
   #inside = 0;
@@ -43,6 +45,19 @@ export class Turnstile {
     this.#pace = pace;
     this.#messages = windowOf(pace.messagesPerMinute);
     this.#logins = windowOf(pace.loginsPerMinute);
+  }
+
+  /** Other limits from now on; whoever is inside, and what the last minute had, counts on. */
+  repace(pace: Pace): void {
+    this.#pace = pace;
+    this.#messages = windowOf(pace.messagesPerMinute, this.#messages);
+    this.#logins = windowOf(pace.loginsPerMinute, this.#logins);
+    this.#letIn();
+  }
+
+  /** Whether the account has fewer connections than it may. */
+  get hasRoom(): boolean {
+    return this.connections < this.#pace.sessions;
   }
 
   /**
@@ -139,6 +154,7 @@ export class Turnstile {
   }
 }
 
-function windowOf(perMinute: number | undefined): RateWindow | undefined {
-  return perMinute === undefined ? undefined : new RateWindow(perMinute, minuteMs);
+function windowOf(perMinute: number | undefined, before?: RateWindow): RateWindow | undefined {
+  if (perMinute === undefined) return undefined;
+  return before?.withLimit(perMinute) ?? new RateWindow(perMinute, minuteMs);
 }

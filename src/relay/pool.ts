@@ -3,6 +3,7 @@
  * A session that has served a message is kept for the next one of the same account, since a new one costs four
  * round trips, a TLS handshake and an AUTH. Accounts never wait for each other.
  */
+import type { SubmittingAccount } from '../accounts/account.js';
 import type { Clock } from '../core/clock.js';
 import { AppError } from '../core/errors.js';
 import type { Logger } from '../core/logger.js';
@@ -11,6 +12,7 @@ import { AccountSessions, type Asker, type Occupancy } from './account-sessions.
 import type { Deadlines } from './deadlines.js';
 import type { RelayFigures } from './figures.js';
 import { ExtensionMemory } from './offer.js';
+import { Turnstile } from './pacing.js';
 import type { UpstreamSession } from './upstream.js';
 
 export interface PoolOptions {
@@ -20,26 +22,29 @@ export interface PoolOptions {
   readonly logger: Logger;
   readonly clientName: string;
   readonly traceDialogue: boolean;
-  /** Of a pool before this one. */
-  readonly extensions?: ExtensionMemory | undefined;
+  /** Whose place it takes: it goes on with what that one knows of servers, and within what it counts of accounts. */
+  readonly before?: UpstreamPool | undefined;
 }
 
 /** Where a transaction gets its session. */
 export type UpstreamSource = Pick<UpstreamPool, 'acquire' | 'figures'>;
 
 export class UpstreamPool {
-  readonly #options: PoolOptions;
+  readonly #options: Omit<PoolOptions, 'before'>;
   /** By the account's name; those that have sent mail since the start. */
   readonly #accounts = new Map<string, AccountSessions>();
+  /** By the account's name; of all pools together, so that an account has what its provider allows once. */
+  readonly #turnstiles: Map<string, Turnstile>;
   /** What the servers offered to the sessions that were opened. */
   readonly extensions: ExtensionMemory;
   readonly figures: RelayFigures;
   readonly #closing = new AbortController();
 
-  constructor(options: PoolOptions) {
+  constructor({ before, ...options }: PoolOptions) {
     this.#options = options;
     this.figures = options.figures;
-    this.extensions = options.extensions ?? new ExtensionMemory();
+    this.extensions = before?.extensions ?? new ExtensionMemory();
+    this.#turnstiles = before === undefined ? new Map() : before.#turnstiles;
   }
 
   /** Sessions end with the message that they serve; nothing is kept for a next one. */
@@ -77,9 +82,19 @@ export class UpstreamPool {
     const sessions = new AccountSessions(account, {
       ...this.#options,
       extensions: this.extensions,
+      turnstile: this.#turnstileOf(account),
       signal: this.#closing.signal,
     });
     this.#accounts.set(name, sessions);
     return sessions;
+  }
+
+  #turnstileOf({ name, provider }: SubmittingAccount): Turnstile {
+    const { clock, figures } = this.#options;
+    const known = this.#turnstiles.get(name);
+    if (known !== undefined) known.repace(provider.pace);
+    const turnstile = known ?? new Turnstile(provider.pace, clock, figures);
+    this.#turnstiles.set(name, turnstile);
+    return turnstile;
   }
 }

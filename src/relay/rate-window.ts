@@ -14,6 +14,14 @@ export class RateWindow {
     this.#windowMs = windowMs;
   }
 
+  /** One of another limit, in which what was counted counts on. */
+  withLimit(limit: number): RateWindow {
+    const other = new RateWindow(limit, this.#windowMs);
+    const inOrder = [...this.#times.slice(this.#next), ...this.#times.slice(0, this.#next)];
+    for (const time of inOrder.slice(-limit)) if (time !== undefined) other.count(time);
+    return other;
+  }
+
   /** Milliseconds until another event is allowed; 0 when it is now. */
   delayMs(now: number): number {
     const oldest = this.#times[this.#next];

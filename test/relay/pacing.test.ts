@@ -96,6 +96,24 @@ describe('an account with 30 messages a minute', () => {
   });
 });
 
+describe('an account whose limits change', () => {
+  it('lets in who waits where there is more room, and counts on where there is less', async () => {
+    const { clock, turnstile } = open({ sessions: 2, messagesPerMinute: 3 });
+    const enter = (count: number) => Array.from({ length: count }, () => watch(turnstile.enter(here)));
+    const guests = enter(2);
+    await clock.advance(10_000);
+    guests.push(...enter(2));
+    turnstile.repace({ ...unlimited, sessions: 3, messagesPerMinute: 3 });
+    await settle();
+    expect(guests.map(({ state }) => state)).toEqual(['in', 'in', 'in', 'waiting']);
+    turnstile.repace({ ...unlimited, messagesPerMinute: 2 });
+    await clock.advance(49_999);
+    expect(guests[3]!.state).toBe('waiting');
+    await clock.advance(1);
+    expect(guests[3]!.state).toBe('in');
+  });
+});
+
 describe('logins', () => {
   it('are spread so that a minute never has more than allowed', () => {
     const { turnstile } = open({ loginsPerMinute: 2 });

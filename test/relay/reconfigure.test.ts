@@ -2,7 +2,10 @@
 import { describe, expect, it } from 'vitest';
 import { defaultLimits } from '../../src/config/limits.js';
 import { plainListener } from '../../src/config/listener.js';
+import type { Pace } from '../../src/providers/provider.js';
+import { unknownProvider } from '../../src/providers/provider.js';
 import { freePort, isListenedOn } from '../support/process.js';
+import { VirtualClock } from '../support/virtual-clock.js';
 import { greetedClient, TestClient, testAccount } from '../support/relay-under-test.js';
 import { envelope, mail, message, oneAccount, relayWith, replies, submit, upstreamWith } from './scene.js';
 
@@ -105,6 +108,34 @@ describe('the relay, reconfigured', () => {
     });
     expect((await submit(await greetedClient(relay.port))).at(-1)).toBe('250 2.0.0 Ok: queued');
   });
+
+  it.each([
+    ['the session', { sessions: 1 }],
+    ['the message', { sessions: 20, messagesPerMinute: 1 }],
+  ])(
+    'gives an account %s that its provider allows once, whoever began under which',
+    async (_what, limits) => {
+      const clock = new VirtualClock();
+      const upstream = await upstreamWith();
+      const pace: Pace = { messagesPerMinute: undefined, loginsPerMinute: undefined, ...limits };
+      const account = () =>
+        testAccount('a@example.org', upstream.port, { provider: { ...unknownProvider, pace } });
+      const relay = await relayWith([account()], {}, clock);
+      const first = await greetedClient(relay.port);
+      first.send(envelope);
+      await replies(first, 3);
+      await clock.advance(10_000);
+      await relay.reconfigure([account()]);
+      const second = await greetedClient(relay.port);
+      second.send(mail);
+      await expect.poll(() => relay.waiting).toBe(1);
+      first.send(message);
+      expect(await first.reply()).toBe('250 2.0.0 Ok: queued');
+      await clock.advance(limits.sessions === 1 ? 0 : 50_000);
+      expect(await second.reply()).toBe('250 2.1.0 Ok');
+      expect(upstream.connections).toBe(2);
+    },
+  );
 
   it('counts the connections of all configurations together', async () => {
     const { account, relay } = await oneAccount();

@@ -66,6 +66,8 @@ export interface RelayUnderTest {
   /** Of the first address. */
   readonly port: number;
   readonly log: LogLine[];
+  /** Messages that wait for a turn now, at all accounts. */
+  readonly waiting: number;
   /** Other accounts and settings, through a pool of their own; resolves when sessions of before have ended. */
   reconfigure(
     accounts: readonly (TestAccount | BrokenAccount)[],
@@ -89,7 +91,7 @@ export async function startTestRelay(
     accounts: readonly (TestAccount | BrokenAccount)[],
     settings: Partial<RelaySettings>,
   ) => {
-    const pool = new UpstreamPool({ ...common, clientName: 'client.example' });
+    const pool = new UpstreamPool({ ...common, clientName: 'client.example', before: pools.at(-1) });
     pools.push(pool);
     const listen = [plainListener({ host: '127.0.0.1', port: 0 })];
     return {
@@ -112,6 +114,9 @@ export async function startTestRelay(
       return relay.addresses;
     },
     figures,
+    get waiting() {
+      return [...pools.at(-1)!.occupancy().values()].reduce((sum, { waiting }) => sum + waiting, 0);
+    },
     port: relay.addresses[0]!.port,
     log,
     reconfigure: (accounts, settings = {}) => relay.reconfigure(optionsWith(accounts, settings)),
