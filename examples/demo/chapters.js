@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { readDialogue, readLog } from './dialogue.js';
 import { compose, submit } from './messages.js';
 import { signIn } from './openid-provider.js';
-import { accessTokenSeconds, configFile } from './servers.js';
+import { accessTokenSeconds, configFile, people } from './servers.js';
 import { introspect } from './submission-server.js';
 import { compare, expiresAt, readTokenFile, shorten, show } from './token-file.js';
 
@@ -17,34 +17,36 @@ import { compare, expiresAt, readTokenFile, shorten, show } from './token-file.j
 /** @typedef {import('./token-file.js').TokenFields} TokenFields */
 /** @typedef {Awaited<ReturnType<typeof startRelay>>} Relay */
 
-const alice = 'alice@example.test';
-const bob = 'bob@example.test';
-/** Relative to the stage's directory, where the commands run. */
-const tokenFile = `tokens/${alice}`;
+const [alice, bob] = people;
+/** Relative to the stage's directory, where the commands run. @param {string} login */
+const tokenFileOf = (login) => `tokens/${login}`;
+const tokenFile = tokenFileOf(alice);
 
 /**
  * The authorization code flow by `get-token`.
  *
  * @param {Stage} stage
+ * @param {string} [login]
  * @returns {Promise<TokenFields>} What is in the file then.
  */
-export async function getToken({ story, directory, start }) {
-  const args = ['get-token', 'demo', tokenFile, '--config-file', configFile];
+export async function getToken({ story, directory, start }, login = alice) {
+  const file = tokenFileOf(login);
+  const args = ['get-token', 'demo', file, '--config-file', configFile];
   story.command(`mailbearer ${args.join(' ')}`);
   const command = start(...args);
   const page = await command.until((output) => /^http:\/\/\S+\/authorize\S+$/m.exec(output)?.[0]);
   story.say('It names a page to open in a browser. A program plays the person who does so,');
-  story.say(`signs in as ${alice} and agrees. Then there is a token file:`);
-  const arrival = await signIn(page, { login: alice });
+  story.say(`signs in as ${login} and agrees. Then there is a token file:`);
+  const arrival = await signIn(page, { login });
   if (arrival.status !== 200) throw new Error(`the sign-in ended at a page with status ${arrival.status}`);
   const status = await command.exited();
   if (status !== 0) throw new Error(`${command.name} ended with status ${status}`);
 
-  const path = join(directory, tokenFile);
+  const path = join(directory, file);
   const fields = await readTokenFile(path);
   story.say();
   const mode = (await stat(path)).mode & 0o777;
-  story.say(`${tokenFile} (mode 0${mode.toString(8)}, the format of sasl-xoauth2)`);
+  story.say(`${file} (mode 0${mode.toString(8)}, the format of sasl-xoauth2)`);
   story.say(show(fields));
   return fields;
 }
@@ -157,7 +159,8 @@ export async function keepRunning({ story, directory, keep }, { submission }, { 
     story.say(command);
   story.say();
   story.say(`The tokens are in ${join(directory, 'tokens')}: move one away, and see`);
-  story.say('what the relay answers then.');
+  story.say('what the relay answers then. On the page, "Authorize again" signs in at the');
+  story.say(`provider of this demo; it has no passwords. As ${bob}, too, which is refused.`);
   story.say();
   let told = submission.messages.length;
   await keep(() => {

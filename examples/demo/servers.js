@@ -15,6 +15,12 @@ import { startSubmissionServer } from './submission-server.js';
 export const configFile = 'demo.json';
 /** Time for a message before the first refresh, which comes when half of it is over. */
 export const accessTokenSeconds = 8;
+/** Who can sign in. */
+export const people = /** @type {const} */ ([
+  'alice@example.test',
+  'bob@example.test',
+  'office@example.test',
+]);
 
 /**
  * @typedef {object} Servers
@@ -24,11 +30,15 @@ export const accessTokenSeconds = 8;
 
 /**
  * @param {import('./stage.js').Stage} stage
+ * @param {number} [tokenSeconds] How long an access token lives.
  * @returns {Promise<Servers>}
  */
-export async function startServers({ directory, add }) {
+export async function startServers({ directory, add }, tokenSeconds = accessTokenSeconds) {
+  const accounts = people.map((email) => ({ sub: email, email }));
   // The stricter kind of provider: each refresh token works once, and one used twice ends the grant.
-  const provider = add(await startOpenIdProvider({ accessTokenSeconds, rotate: true }));
+  const provider = add(
+    await startOpenIdProvider({ accounts, accessTokenSeconds: tokenSeconds, rotate: true }),
+  );
   const certificates = await makeCertificates();
   const corrupt = Boolean(process.env['MAILBEARER_DEMO_CORRUPT']);
   const submission = add(await startSubmissionServer({ provider, certificates, corrupt }));
@@ -47,7 +57,7 @@ export async function startServers({ directory, add }) {
         client_id: provider.clientId,
         authorization_endpoint: provider.authorizationEndpoint,
         token_endpoint: provider.tokenEndpoint,
-        scope: 'openid smtp',
+        scope: 'openid email smtp',
         smtp: { host: 'localhost', port: submission.port, tls: 'starttls' },
         ca_bundle_file: authorityFile,
       },
