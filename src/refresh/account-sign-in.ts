@@ -7,10 +7,12 @@ import { type Account, canSubmit, clientOf } from '../accounts/account.js';
 import { checkMailbox } from '../accounts/check-mailbox.js';
 import { isAddress } from '../config/values.js';
 import { AppError } from '../core/errors.js';
+import type { Secret } from '../core/secret.js';
 import { consentScope, providerForSignIn, whoSignedIn } from '../oauth/consent.js';
 import { type CodeLogin, prepareCodeLogin } from '../oauth/login-code.js';
 import type { SignedIn } from '../oauth/login.js';
 import type { Provider } from '../providers/index.js';
+import { createFileStore } from '../tokens/file-store.js';
 import { formatExpiry, type TokenFields } from '../tokens/format.js';
 import { openKeyring } from '../tokens/keyring-store.js';
 import type { LockOptions } from '../tokens/lock.js';
@@ -39,8 +41,8 @@ export async function beginAccountSignIn(
   const { name, tokenFile, tokenStore } = account;
   const writing = { ...options, overwrite: true, keyring: tokenStore === 'keyring' };
   await checkTokenFileWritable(tokenFile, writing);
-  const kept = tokenStore === 'keyring' ? (await openKeyring(tokenFile, clock)).clientSecret : undefined;
-  const client = clientOf(account, { clientSecret: account.client.clientSecret.isEmpty ? kept : undefined });
+  const secret = tokenStore === 'keyring' ? await secretOf(account, options) : undefined;
+  const client = clientOf(account, { clientSecret: secret });
   const provider = await providerForSignIn(account, { clock });
   const mailbox = canSubmit(account) ? account.submission.user : name;
   const login = await prepareCodeLogin({
@@ -66,10 +68,22 @@ export async function beginAccountSignIn(
       const signedIn = await login.redeem(answer);
       checkWho(await whoSignedIn(signedIn, provider, client, { clock }), mailbox, account, provider);
       if (!isSame(account, options.current())) throw changedMeanwhile(account);
-      await createTokenFile(tokenFile, fieldsOf(signedIn, askedAt, kept), writing);
+      await createTokenFile(tokenFile, fieldsOf(signedIn, askedAt, secret), writing);
       return signedIn;
     },
   };
+}
+
+/** The client's own secret, which the file may still have, or the keyring; undefined where the configuration's counts. */
+async function secretOf(
+  { tokenFile: path }: Account,
+  options: AccountSignInOptions,
+): Promise<Secret | undefined> {
+  const { clientSecret: kept } = await openKeyring(path, options.clock);
+  const stored = await createFileStore({ ...options, path })
+    .read()
+    .catch(() => undefined);
+  return stored?.overrides.clientSecret ?? kept;
 }
 
 function checkWho(addresses: readonly string[], mailbox: string, account: Account, provider: Provider): void {
@@ -86,13 +100,13 @@ function checkWho(addresses: readonly string[], mailbox: string, account: Accoun
 function fieldsOf(
   { accessToken, expiresInSeconds, refreshToken }: SignedIn,
   askedAt: number,
-  clientSecret: TokenFields[string],
+  clientSecret: Secret | undefined,
 ): TokenFields {
   return {
     access_token: accessToken,
     refresh_token: refreshToken,
     expiry: formatExpiry(askedAt + expiresInSeconds * 1000),
-    // It is in the keyring beside the token that is replaced there.
+    // In the keyring it stands beside the token, and both are replaced.
     ...(clientSecret !== undefined && { client_secret: clientSecret }),
   };
 }

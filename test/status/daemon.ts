@@ -115,13 +115,13 @@ export function ask(
 }
 
 /** What a program has that may read the key. */
-export async function keyOf({ directory }: Shown): Promise<Record<string, string>> {
+export async function keyOf({ directory }: Pick<Shown, 'directory'>): Promise<Record<string, string>> {
   const key = await readFile(join(directory, 'status.key'), 'utf8');
   return { authorization: `Bearer ${key.trim()}` };
 }
 
 /** What a browser has that was let in. */
-export async function cookieOf(daemon: Shown): Promise<Record<string, string>> {
+export async function cookieOf(daemon: Pick<Shown, 'directory' | 'where'>): Promise<Record<string, string>> {
   const { body } = await ask(daemon.where, '/ticket', { method: 'POST', headers: await keyOf(daemon) });
   const { ticket } = JSON.parse(body) as { ticket: string };
   const { headers } = await ask(daemon.where, `/enter?ticket=${ticket}`);

@@ -69,7 +69,7 @@ export async function tokenOf({ tokenFile }: SignInScene): Promise<Record<string
 
 /** Sends the form of the page. */
 export async function pressAuthorize(
-  scene: Shown,
+  scene: Pick<Shown, 'directory' | 'where'>,
   headers: Record<string, string> = {},
   form = new URLSearchParams({ account: alice }).toString(),
 ): Promise<Page> {

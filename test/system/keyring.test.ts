@@ -6,6 +6,9 @@ import { signIn } from '../../examples/demo/openid-provider.js';
 import { exitStatus } from '../../src/core/errors.js';
 import { openTokenDirectory, type TokenDirectory } from '../cli/token-directory.js';
 import { login, openWorkplace } from '../cli/workplace.js';
+import { ask } from '../status/daemon.js';
+import { answerOf, cookieIn, pressAuthorize } from '../status/sign-in-scene.js';
+import { freePort } from '../support/process.js';
 import { startKeyring, type TestKeyring } from '../support/keyring.js';
 import { runBinary, startBinary } from '../support/run-binary.js';
 import { toolsMissing } from './requirements.js';
@@ -180,6 +183,40 @@ describe.skipIf(toolsMissing('gnome-keyring', 'dbus', 'libsecret-tools'))('the k
       expect(await runBinary(['refresh', login], { env })).toMatchObject({ status: exitStatus.ok });
       expect(await getToken('--overwrite-existing-token')).toMatchObject({ status: exitStatus.ok });
     } finally {
+      await workplace.close();
+    }
+  });
+
+  test('gets the secrets of a sign-in from the page, which knows the client secret', async () => {
+    const secret = 'client-secret-of-the-test';
+    const workplace = await openWorkplace({ clientSecret: secret });
+    const { configFile, directory, provider, tokenFile } = workplace;
+    const where = `127.0.0.1:${await freePort()}`;
+    const status = { listen: where };
+    await workplace.configure({
+      ...{ token_store: 'keyring', state_dir: directory, status, relay: { listen: '127.0.0.1:0' } },
+      accounts: { [login]: { provider: 'gmail' } },
+    });
+    const fields = { client_id: provider.clientId, refresh_token: 'ended', client_secret: secret };
+    await workplace.writeToken(fields);
+    const serve = startBinary(['serve'], { env: { MAILBEARER_CONFIG: configFile, ...keyring.env } });
+    try {
+      // The refresh that fails has moved the secrets.
+      await serve.says(/invalid_grant/);
+      const before = await keyring.secretsOf(tokenFile);
+      expect(before).toEqual({ refresh_token: 'ended', client_secret: secret });
+      const departure = await pressAuthorize({ directory, where });
+      const answer = await answerOf(departure, login);
+      expect((await ask(where, answer, { headers: cookieIn(departure) })).status).toBe(200);
+      expect(await keyring.secretsOf(tokenFile)).toEqual({
+        refresh_token: expect.not.stringMatching(/^ended$/) as string,
+        client_secret: secret,
+      });
+      const { access_token, client_secret, refresh_token } = await workplace.readToken();
+      expect([typeof access_token, client_secret, refresh_token]).toEqual(['string', undefined, '']);
+    } finally {
+      serve.signal('SIGTERM');
+      await serve.finished;
       await workplace.close();
     }
   });
