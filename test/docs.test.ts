@@ -31,6 +31,10 @@ const listed = readdirSync(join(root, 'docs'), { recursive: true, encoding: 'utf
 const names = ['README.md', 'CHANGELOG.md', ...listed.filter((name) => name.endsWith('.md')).map(inDocs)];
 const documents = names.map((name) => ({ name, text: read(name) }));
 
+const sourceFiles = readdirSync(join(root, 'src'), { recursive: true, encoding: 'utf8' })
+  .filter((name) => name.endsWith('.ts'))
+  .map((name) => read(join('src', name)));
+
 function inDocs(name: string): string {
   return join('docs', name);
 }
@@ -114,10 +118,7 @@ describe('the documentation', () => {
   });
 
   it('quotes lines of the log and replies that the program can write', () => {
-    const sources = readdirSync(join(root, 'src'), { recursive: true, encoding: 'utf8' })
-      .filter((name) => name.endsWith('.ts'))
-      .map((name) => read(join('src', name)))
-      .join('\n');
+    const sources = sourceFiles.join('\n');
     const page = read('docs/troubleshooting.md');
     const quoted = (head: string) => tableRows(page, head).flatMap(([cell = '']) => codeOf(cell));
     const lines = quoted('line');
@@ -129,6 +130,30 @@ describe('the documentation', () => {
       .flatMap((line) => line.split(/[A-Z]{4,}|…/))
       .map((part) => part.replace(/[:\s]+$/, '').trim());
     expect(parts.filter((part) => !sources.includes(part))).toEqual([]);
+  });
+
+  it('explains each warning and error that the log can have', () => {
+    const page = read('docs/troubleshooting.md');
+    const calls = /\b(?:logger|floodLog)\.(?:warn\(|error\(|log\(\s*'(?:warn|error)',)[^;]*;/g;
+    const words = sourceFiles.flatMap((text) =>
+      [...text.matchAll(calls)].flatMap(([call]) => {
+        const [, text = ''] =
+          [...call.matchAll(/['`]((?<=')[^'\n]*(?=')|(?<=`)[^`]*(?=`))['`]/g)].at(-1) ?? [];
+        // The longest part that is always the same; what has none is the message of an error, which errors.md has.
+        const parts = text.split(/\$\{[^}]*\}|\(/).map((part) => part.replace(/^[:,\s]+|[:,\s]+$/g, ''));
+        return parts.toSorted((one, other) => other.length - one.length).slice(0, 1);
+      }),
+    );
+    const said = words.filter((part) => part.includes(' '));
+    expect(said.length).toBeGreaterThan(20);
+    expect(said.filter((part) => !page.includes(part))).toEqual([]);
+  });
+
+  it('knows each reply of the relay that it explains', () => {
+    const codes = tableRows(read('docs/troubleshooting.md'), 'reply').flatMap(([cell = '']) => codeOf(cell));
+    const enhanced = codes.flatMap((code) => /^(\d)\d\d \d\.(\d+\.\d+)$/.exec(code)?.slice(2) ?? []);
+    expect(enhanced.length).toBeGreaterThan(10);
+    expect(enhanced.filter((detail) => !sourceFiles.some((text) => text.includes(`${detail}'`)))).toEqual([]);
   });
 
   it('says of the folders what the test of the architecture says', () => {

@@ -10,7 +10,7 @@ import { startDaemon } from '../../src/daemon/serve.js';
 import { RelayFigures } from '../../src/relay/figures.js';
 import { Access } from '../../src/status/access.js';
 import { RefreshFigures } from '../../src/status/refresh-figures.js';
-import { startStatusServer } from '../../src/status/server.js';
+import { startStatusServer, type StatusServer } from '../../src/status/server.js';
 import type { StatusSource } from '../../src/status/source.js';
 import { afterwards, submit } from '../relay/scene.js';
 import { eventually, temporaryDirectory } from '../support/process.js';
@@ -162,23 +162,7 @@ describe('the status server', () => {
   });
 
   it('waits for nobody who does not read what was answered', async () => {
-    const figures = new RelayFigures();
-    const source: StatusSource = {
-      clock: systemClock,
-      figures,
-      refreshes: new RefreshFigures(systemClock),
-      pool: { occupancy: () => new Map() },
-      roster: { accounts: () => [] },
-      sessions: () => [],
-      beginSignIn: undefined,
-      nameAccounts: false,
-      version: '1',
-      isReady: () => true,
-    };
-    const access = new Access(undefined, systemClock);
-    const address = { kind: 'tcp', host: '127.0.0.1', port: 0 } as const;
-    const server = await startStatusServer(address, source, access, recordingLogger(), { silenceMs: 100 });
-    afterwards(() => server.close());
+    const server = await emptyServer(100);
     const socket = connect(Number(server.where.split(':').at(-1)), '127.0.0.1');
     socket.on('error', () => undefined);
     const closed = new Promise((resolve) => socket.once('close', resolve));
@@ -189,6 +173,22 @@ describe('the status server', () => {
     await closed;
   });
 
+  it('has room for a hundred connections, asking or not', async () => {
+    const server = await emptyServer(0);
+    const dial = async (): Promise<string> => {
+      const socket = connect(Number(server.where.split(':').at(-1)), '127.0.0.1');
+      afterwards(() => Promise.resolve(void socket.destroy()));
+      // The request does not end.
+      socket.on('error', () => undefined).write('GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\nGET ');
+      return new Promise((resolve) => {
+        socket.once('data', () => resolve('answered'));
+        socket.once('close', () => resolve('closed'));
+      });
+    };
+    for (let count = 0; count < 100; count++) expect(await dial()).toBe('answered');
+    expect(await dial()).toBe('closed');
+  });
+
   it('refuses a place that other machines reach, with the remedy', () => {
     for (const listen of ['0.0.0.0:8025', '[::]:8025', '192.0.2.1:80', 'status.example:80'])
       expect(() => parseConfig({ status: { listen } }, undefined)).toThrow(/status\.listen: .*ssh -L/);
@@ -196,6 +196,27 @@ describe('the status server', () => {
     expect(() => parseConfig({ status: { listen: '8025' } }, undefined)).toThrow(/"127\.0\.0\.1:8025"/);
   });
 });
+
+/** Of a daemon with nothing to show; silence is in milliseconds, 0 for any. */
+async function emptyServer(silenceMs: number): Promise<StatusServer> {
+  const source: StatusSource = {
+    clock: systemClock,
+    figures: new RelayFigures(),
+    refreshes: new RefreshFigures(systemClock),
+    pool: { occupancy: () => new Map() },
+    roster: { accounts: () => [] },
+    sessions: () => [],
+    beginSignIn: undefined,
+    nameAccounts: false,
+    version: '1',
+    isReady: () => true,
+  };
+  const access = new Access(undefined, systemClock);
+  const address = { kind: 'tcp', host: '127.0.0.1', port: 0 } as const;
+  const server = await startStatusServer(address, source, access, recordingLogger(), { silenceMs });
+  afterwards(() => server.close());
+  return server;
+}
 
 /** Undefined until it is that. */
 async function sample(where: string, name: string, value: number): Promise<true | undefined> {
