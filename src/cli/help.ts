@@ -176,7 +176,7 @@ Examples:
 const dashboardHelp = `
 The status page of the serve that runs names mailboxes, so a browser must be let in: with a URL that works once,
 within five minutes, printed for whoever can read the key of serve (root and its own user). The configuration opens
-the page: "status": { "listen": "127.0.0.1:8025" }.
+the page: "status": { "listen": "127.0.0.1:8025" }. On it, accounts are signed in again, too.
 
 Examples:
   $ sudo mailbearer dashboard

@@ -22,7 +22,7 @@ export const securityHeaders: Readonly<Record<string, string>> = {
 /** Whether it was asked for by a name of this machine; the port is whatever `ssh -L` made of it. */
 export function isForThisMachine({ headers }: IncomingMessage): boolean {
   const [, host = ''] = /^(\[[0-9a-f:.]+\]|[^:@/]+)(?::\d{1,5})?$/i.exec(headers.host ?? '') ?? [];
-  return isLoopbackHost(host);
+  return isLoopbackHost(host) && URL.canParse(`http://${headers.host ?? ''}`);
 }
 
 /** Whether a form of our own page was sent: browsers say where it came from, and other ports are other places. */

@@ -109,6 +109,8 @@ describe('the status server', () => {
       'attacker.example@127.0.0.1',
       '192.0.2.1:8025',
       '0.0.0.0:8025',
+      '127.0.0.1:99999',
+      '%.localhost',
     ])
       expect([host, await statusFor(host)]).toEqual([host, 421]);
   });
