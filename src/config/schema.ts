@@ -234,7 +234,7 @@ const rootShape = {
   state_dir: path
     .optional()
     .describe(
-      'Directory of state.json, which holds only what may be lost. By default $STATE_DIRECTORY (of systemd), else' +
+      'Directory of state.json, which holds only what may be lost; another one counts after a restart. By default $STATE_DIRECTORY (of systemd), else' +
         ' /var/lib/mailbearer, if writable, else $XDG_STATE_HOME/mailbearer or ~/.local/state/mailbearer.',
     ),
   on_event: command

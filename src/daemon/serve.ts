@@ -5,6 +5,7 @@
 import { homedir } from 'node:os';
 import { isDeepStrictEqual } from 'node:util';
 import type { Config, ListenAddress } from '../config/config.js';
+import type { StatusSettings } from '../config/status.js';
 import { systemClock } from '../core/clock.js';
 import type { Logger } from '../core/logger.js';
 import { Lookout } from '../refresh/lookout.js';
@@ -19,6 +20,7 @@ import { EventCommand } from './event-command.js';
 import { openParts, type Parts, type Surroundings } from './parts.js';
 import { signInsOf } from './sign-ins.js';
 import { openStatus, type Status } from './status.js';
+import { StatusService } from './status-service.js';
 
 export interface Daemon {
   readonly addresses: readonly ListenAddress[];
@@ -59,7 +61,7 @@ class LiveDaemon implements Daemon {
   readonly #lookout: Lookout;
   readonly #refreshes: RefreshFigures;
   readonly #stateFile: string;
-  #status: Status | undefined;
+  readonly #status: StatusService;
   #events: EventCommand | undefined;
   #parts: Parts | undefined;
   #relay: Relay | undefined;
@@ -70,6 +72,7 @@ class LiveDaemon implements Daemon {
     const clock = systemClock;
     this.#logger = logger;
     this.#stateFile = state.path;
+    this.#status = new StatusService((settings) => this.#openStatus(settings));
     this.#events = this.#eventCommand(onEvent);
     this.#lookout = new Lookout({ clock, logger, state, tell: (event) => this.#events?.run(event) });
     this.#refreshes = new RefreshFigures(clock);
@@ -85,10 +88,10 @@ class LiveDaemon implements Daemon {
 
   async start(config: Config, inherited: readonly number[]): Promise<void> {
     this.#parts = await openParts(config, this.#around);
-    this.#status = await this.#openStatus(config);
+    await this.#status.start(config.status);
     this.#relay = await startRelay(this.#parts.relay, inherited);
     this.#sayWhere([]);
-    this.#status?.ready(true);
+    this.#status.ready(true);
   }
 
   get addresses(): readonly ListenAddress[] {
@@ -103,21 +106,26 @@ class LiveDaemon implements Daemon {
     const [relay, last] = [this.#relay!, this.#parts!];
     const next = await openParts(config, this.#around, last);
     const before = this.addresses;
-    const { drained } = await relay.reconfigure(next.relay).catch(async (error: unknown) => {
+    const giveUp = async (error: unknown): Promise<never> => {
       await next.close();
       throw error;
+    };
+    const status = await this.#status.exchange(config.status).catch(giveUp);
+    const { drained } = await relay.reconfigure(next.relay).catch(async (error: unknown) => {
+      await status.cancel();
+      return giveUp(error);
     });
     this.#parts = next;
+    await status.commit();
     this.#past.add(last);
     void this.#closeOnce(last, drained);
     this.#sayWhere(before);
     this.#lookout.keepOnly(new Set(this.accounts().map(({ account }) => account.name)));
-    for (const [key, name] of [
-      ['stateDir', 'state_dir'],
-      ['status', 'status'],
-    ] as const)
-      if (!isDeepStrictEqual(config[key], last.config[key]))
-        this.#logger.warn({ hint: 'restart serve' }, `another ${name} counts from the next start on`);
+    if (config.stateDir !== last.config.stateDir)
+      this.#logger.warn(
+        { hint: 'restart serve' },
+        'another state_dir was read and is not used: it counts from the next start on',
+      );
     if (isDeepStrictEqual(config.onEvent, last.config.onEvent)) return;
     const events = this.#events;
     this.#events = this.#eventCommand(config.onEvent);
@@ -125,10 +133,10 @@ class LiveDaemon implements Daemon {
   }
 
   async close(): Promise<void> {
-    this.#status?.ready(false);
+    this.#status.ready(false);
     await this.#relay?.close();
     for (const parts of [...this.#past, this.#parts]) await parts?.close();
-    await this.#status?.close();
+    await this.#status.close();
     await this.#lookout.close();
     await this.#events?.close();
   }
@@ -141,7 +149,7 @@ class LiveDaemon implements Daemon {
   }
 
   /** Of whatever configuration is in service when it is asked. */
-  #openStatus({ status }: Config): Promise<Status | undefined> {
+  #openStatus(settings: StatusSettings | undefined): Promise<Status | undefined> {
     const { clock, figures, logger } = this.#around;
     const roster = { accounts: () => this.accounts() };
     const look = async () => this.#parts?.roster.look();
@@ -149,7 +157,7 @@ class LiveDaemon implements Daemon {
     const sessions = () => this.#relay?.sessions() ?? [];
     const pool = { occupancy: () => this.#parts?.pool.occupancy() ?? new Map<string, never>() };
     const [refreshes, stateFile] = [this.#refreshes, this.#stateFile];
-    return openStatus(status, {
+    return openStatus(settings, {
       ...{ beginSignIn, clock, figures, logger, pool, refreshes, roster, sessions, stateFile },
     });
   }

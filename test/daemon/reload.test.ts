@@ -1,5 +1,5 @@
 /** How `serve` takes over another configuration: at SIGHUP, and when a file has changed. */
-import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { exitStatus } from '../../src/core/errors.js';
@@ -126,6 +126,41 @@ describe('the configuration of serve', () => {
     port = other;
     await configure({ relay: { listen: `127.0.0.1:${other}` } });
     await says(/"msg":"no longer listening"/);
+    expect(await answer('a@b.example')).toMatch(/^451 /);
+  });
+
+  it('moves the status page with it, or leaves all as it was', async () => {
+    const [first, other] = [await freePort(), await freePort()];
+    const status = (port: number, more: object = {}) => ({ listen: `127.0.0.1:${port}`, ...more });
+    const readiness = async (port: number) => (await fetch(`http://127.0.0.1:${port}/readyz`)).status;
+    const keyFile = join(directory, 'key');
+    const ticketFor = async (port: number) => {
+      const headers = { authorization: `Bearer ${(await readFile(keyFile, 'utf8')).trim()}` };
+      return (await fetch(`http://127.0.0.1:${port}/ticket`, { method: 'POST', headers })).status;
+    };
+    await configure({ state_dir: directory, status: status(first) });
+    await start();
+    expect(await readiness(first)).toBe(200);
+    await configure({ state_dir: directory, status: status(other) });
+    await says(/"msg":"configuration reloaded"/);
+    expect(await readiness(other)).toBe(200);
+    expect(await isListenedOn(first)).toBe(false);
+    await configure({ state_dir: directory, status: status(port) });
+    await says(/configuration refused, the one before stays in service/);
+    expect(await readiness(other)).toBe(200);
+    // In the same place, of which the one before lets go only for one that can be used.
+    const taken = { listen: `127.0.0.1:${other}` };
+    await configure({ state_dir: directory, status: status(other, { key_file: keyFile }), relay: taken });
+    await says(/configuration refused, the one before stays in service/);
+    expect(await readiness(other)).toBe(200);
+    expect(await ticketFor(other)).toBe(401);
+    await configure({ state_dir: directory, status: status(other, { key_file: keyFile }) });
+    await says(/"msg":"configuration reloaded"/);
+    expect([await readiness(other), await ticketFor(other)]).toEqual([200, 201]);
+    await configure({ state_dir: join(directory, 'tokens') });
+    await says(/"msg":"another state_dir was read and is not used: it counts from the next start on"/);
+    await says(/"msg":"configuration reloaded"/);
+    expect(await isListenedOn(other)).toBe(false);
     expect(await answer('a@b.example')).toMatch(/^451 /);
   });
 
