@@ -255,6 +255,17 @@ describe('AUTH', () => {
     expect(await second!.say(wrong(10))).toMatch(/^454 4\.7\.0 too many failed sign-ins/);
   });
 
+  it('allows no more guesses for a change of the configuration', async () => {
+    const listen = [listenerOf()];
+    const relay = await relayWith([], { listen });
+    const wrong = (index: number) => `AUTH PLAIN ${plain('nobody', `wrong ${index}`)}`;
+    const before = await greetedClient(relay.port);
+    for (let index = 0; index < 10; index++) expect(await before.say(wrong(index))).toBe(refused);
+    await relay.reconfigure([], { listen });
+    const after = await greetedClient(relay.port);
+    expect(await after.say(wrong(10))).toMatch(/^454 4\.7\.0 too many failed sign-ins/);
+  });
+
   it('says at the start when nobody can sign in', async () => {
     const relay = await relayOf({ passwordsFile: undefined });
     expect(relay.log).toContainEqual(
