@@ -22,7 +22,8 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   refresh: ['core', 'providers', 'config', 'accounts', 'tokens', 'oauth'],
   submission: ['core', 'providers', 'config', 'accounts', 'protocol', 'oauth'],
   relay: ['core', 'providers', 'config', 'accounts', 'protocol', 'refresh', 'submission'],
-  status: ['core', 'providers', 'config', 'accounts', 'protocol', 'refresh', 'relay'],
+  socketmap: ['core', 'providers', 'config', 'accounts', 'protocol', 'refresh'],
+  status: ['core', 'providers', 'config', 'accounts', 'protocol', 'refresh', 'relay', 'socketmap'],
   daemon: [
     'core',
     'providers',
@@ -34,6 +35,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
     'refresh',
     'submission',
     'relay',
+    'socketmap',
     'status',
   ],
   cli: [
@@ -47,6 +49,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
     'refresh',
     'submission',
     'relay',
+    'socketmap',
     'status',
     'daemon',
   ],
@@ -64,6 +67,7 @@ const doors: Readonly<Record<string, readonly string[]>> = {
   'prom-client': ['status/collected-histogram.ts', 'status/metrics.ts'],
   undici: ['oauth/http.ts'],
   zod: [
+    'config/account-schema.ts',
     'config/listener-auth-schema.ts',
     'config/listener-schema.ts',
     'config/oauth2-schema.ts',

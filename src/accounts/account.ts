@@ -103,6 +103,8 @@ export interface BrokenAccount {
   readonly name: string;
   readonly tokenFile: string;
   readonly senders: readonly string[];
+  /** Where its mail would be submitted, if that is known. */
+  readonly smtp?: SmtpHost | undefined;
   readonly problem: AppError;
 }
 
@@ -116,4 +118,10 @@ export function isBroken(account: AnyAccount): account is BrokenAccount {
 export function problemOf(account: AnyAccount): AppError | undefined {
   if (isBroken(account)) return account.problem;
   return account.submission instanceof AppError ? account.submission : undefined;
+}
+
+/** Where its mail is submitted, or would be; undefined where that is not known. */
+export function serverOf(account: AnyAccount): SmtpHost | undefined {
+  if (isBroken(account)) return account.smtp;
+  return canSubmit(account) ? account.submission.smtp : undefined;
 }

@@ -7,8 +7,10 @@ import { basename, resolve } from 'node:path';
 import type { AccountSettings, Config } from '../config/config.js';
 import { isAddress } from '../config/values.js';
 import { AppError } from '../core/errors.js';
+import type { SmtpHost } from '../providers/provider.js';
 import type { AnyAccount, TokenFileOverrides } from './account.js';
 import { resolveConnection } from './connection.js';
+import { applySettings, resolveProvider } from './provider-of.js';
 
 export interface AccountSource {
   /** Absolute path, as configured or as found in a token directory. */
@@ -35,8 +37,14 @@ export function resolveAccount(config: Config, source: AccountSource): AnyAccoun
     return { name, tokenFile, senders, debug: settings?.debug, ...connection };
   } catch (error) {
     if (!(error instanceof AppError)) throw error;
-    return { name, tokenFile, senders, problem: error };
+    return { name, tokenFile, senders, smtp: configuredServer(config, settings), problem: error };
   }
+}
+
+/** Where the configuration alone says it; else it is the token file that does. */
+function configuredServer(config: Config, settings?: AccountSettings): SmtpHost | undefined {
+  if (settings?.provider === undefined) return undefined;
+  return applySettings(resolveProvider(config, settings.provider), settings).smtp;
 }
 
 /** A hint that says what to run knows the provider, where the configuration names one. */

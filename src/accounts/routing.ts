@@ -16,6 +16,8 @@ export interface Conflict {
 export interface Routes {
   /** `sender` is the address in MAIL FROM, "" for the null sender. Constant time. */
   readonly find: (sender: string) => AnyAccount | undefined;
+  /** The default account. */
+  readonly fallback: AnyAccount | undefined;
   /** A configuration error at start; while running, the earlier account keeps the sender. */
   readonly conflicts: readonly Conflict[];
   /** The configured default account when no account has that name. */
@@ -48,6 +50,7 @@ export function buildRoutes(accounts: readonly AnyAccount[], defaultAccount?: st
       const address = sender.toLowerCase();
       return owner(address) ?? coverings(address).map(owner).find(isKnown) ?? fallback;
     },
+    fallback,
     conflicts: [...claims]
       .filter(([, claimants]) => claimants.length > 1)
       .map(([sender, claimants]) => ({ sender, accounts: claimants })),

@@ -1,6 +1,13 @@
 /** The servers that accounts submit to. */
 import type { SmtpHost } from '../providers/provider.js';
-import { type AnyAccount, canSubmit, isBroken } from './account.js';
+import { type AnyAccount, canSubmit, isBroken, serverOf } from './account.js';
+
+/** A server as a mail program names it. */
+export interface ServerName {
+  readonly host: string;
+  /** Undefined: any. */
+  readonly port?: number | undefined;
+}
 
 /** Each server once. An account that cannot be used has none. */
 export function upstreamsOf(accounts: Iterable<AnyAccount>): readonly SmtpHost[] {
@@ -11,6 +18,21 @@ export function upstreamsOf(accounts: Iterable<AnyAccount>): readonly SmtpHost[]
     servers.set(upstreamKey(smtp), smtp);
   }
   return [...servers.values()];
+}
+
+/**
+ * Those whose mail may be meant for this server: a broken account whose server is not known is one of them, for its mail
+ * must go through no other.
+ */
+export function accountsAt(
+  accounts: Iterable<AnyAccount>,
+  { host, port }: ServerName,
+): readonly AnyAccount[] {
+  return [...accounts].filter((account) => {
+    const server = serverOf(account);
+    if (server === undefined) return isBroken(account);
+    return server.host.toLowerCase() === host.toLowerCase() && (port ?? server.port) === server.port;
+  });
 }
 
 /** The same for all spellings of one server. */

@@ -7,6 +7,7 @@ import type { Secret } from '../core/secret.js';
 import type { MechanismName, Pace, SmtpHost } from '../providers/provider.js';
 import type { RelayLimits } from './limits.js';
 import type { ListenerSettings } from './listener.js';
+import type { SocketmapSettings } from './socketmap.js';
 import type { StatusSettings } from './status.js';
 
 /** What the top level, a provider entry, an account and (in part) a token file can all say. */
@@ -94,6 +95,8 @@ export interface Config extends ClientSettings {
   readonly relay: RelaySettings;
   /** Undefined: the daemon shows nothing over HTTP. */
   readonly status: StatusSettings | undefined;
+  /** Undefined: Postfix gets no tokens. */
+  readonly socketmap?: SocketmapSettings | undefined;
 }
 
 export interface RelaySettings {

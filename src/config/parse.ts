@@ -86,6 +86,7 @@ function toConfig(raw: RawConfig, source: string | undefined): Config {
       keyFile: raw.status.key_file,
       nameAccounts: raw.status.name_accounts,
     },
+    socketmap: raw.socketmap.listen && { listen: raw.socketmap.listen, group: raw.socketmap.group },
   };
 }
 

@@ -270,7 +270,7 @@ export const failures = {
     unavailable,
     [451, '3.0'],
     'a port cannot be opened',
-    'Stop the other program on the port, or change `relay.listen` or `status.listen`.',
+    'Stop the other program on the port, or change `relay.listen`, `status.listen` or `socketmap.listen`.',
   ),
   'daemon-unreachable': failure(
     'fix-config',

@@ -16,9 +16,11 @@ import { Deadlines } from '../relay/deadlines.js';
 import { RelayFigures } from '../relay/figures.js';
 import { type Relay, startRelay } from '../relay/listener.js';
 import { RefreshFigures } from '../status/refresh-figures.js';
+import { SocketmapFigures } from '../socketmap/figures.js';
 import { EventCommand } from './event-command.js';
 import { openParts, type Parts, type Surroundings } from './parts.js';
 import { signInsOf } from './sign-ins.js';
+import { SocketmapKeeper } from './socketmap.js';
 import { openStatus, type Status } from './status.js';
 import { StatusService } from './status-service.js';
 
@@ -64,6 +66,8 @@ class LiveDaemon implements Daemon {
   readonly #status: StatusService;
   #events: EventCommand | undefined;
   #parts: Parts | undefined;
+  readonly #socketmap: SocketmapKeeper;
+  readonly #questions = new SocketmapFigures();
   #relay: Relay | undefined;
   /** Of configurations before, whose sessions have not ended. */
   readonly #past = new Set<Parts>();
@@ -84,11 +88,14 @@ class LiveDaemon implements Daemon {
       figures: new RelayFigures(),
       deadlines: new Deadlines(clock),
     };
+    const directory = () => this.#parts!.roster;
+    this.#socketmap = new SocketmapKeeper({ clock, logger, figures: this.#questions, directory });
   }
 
   async start(config: Config, inherited: readonly number[]): Promise<void> {
     this.#parts = await openParts(config, this.#around);
     await this.#status.start(config.status);
+    (await this.#socketmap.prepare(config.socketmap)).take();
     this.#relay = await startRelay(this.#parts.relay, inherited);
     this.#sayWhere([]);
     this.#status.ready(true);
@@ -111,11 +118,17 @@ class LiveDaemon implements Daemon {
       throw error;
     };
     const status = await this.#status.exchange(config.status).catch(giveUp);
+    const socketmap = await this.#socketmap.prepare(config.socketmap).catch(async (error: unknown) => {
+      await status.cancel();
+      return giveUp(error);
+    });
     const { drained } = await relay.reconfigure(next.relay).catch(async (error: unknown) => {
+      await socketmap.drop();
       await status.cancel();
       return giveUp(error);
     });
     this.#parts = next;
+    socketmap.take();
     await status.commit();
     this.#past.add(last);
     void this.#closeOnce(last, drained);
@@ -134,6 +147,7 @@ class LiveDaemon implements Daemon {
 
   async close(): Promise<void> {
     this.#status.ready(false);
+    await this.#socketmap.close();
     await this.#relay?.close();
     for (const parts of [...this.#past, this.#parts]) await parts?.close();
     await this.#status.close();
@@ -156,9 +170,9 @@ class LiveDaemon implements Daemon {
     const beginSignIn = signInsOf({ ...this.#around, roster: { ...roster, look }, lookout: this.#lookout });
     const sessions = () => this.#relay?.sessions() ?? [];
     const pool = { occupancy: () => this.#parts?.pool.occupancy() ?? new Map<string, never>() };
-    const [refreshes, stateFile] = [this.#refreshes, this.#stateFile];
+    const [questions, refreshes, stateFile] = [this.#questions, this.#refreshes, this.#stateFile];
     return openStatus(settings, {
-      ...{ beginSignIn, clock, figures, logger, pool, refreshes, roster, sessions, stateFile },
+      ...{ beginSignIn, clock, figures, logger, pool, questions, refreshes, roster, sessions, stateFile },
     });
   }
 

@@ -10,6 +10,7 @@ import {
   type BrokenAccount,
   isBroken,
   problemOf,
+  serverOf,
   type TokenFileOverrides,
 } from '../accounts/account.js';
 import { type AccountSource, resolveAccount } from '../accounts/resolve.js';
@@ -125,7 +126,7 @@ async function makeFile(options: CensusOptions, path: string): Promise<Found> {
 /** An account that is broken because of `problem`, in the words that its resolution has for it. */
 function brokenBy(problem: AppError, account: AnyAccount): BrokenAccount {
   const { name, senders, tokenFile } = account;
-  return { name, senders, tokenFile, problem: problemOf(account) ?? problem };
+  return { name, senders, tokenFile, smtp: serverOf(account), problem: problemOf(account) ?? problem };
 }
 
 /** Whether two readings of one file make the same account; nothing else in it has a say. */

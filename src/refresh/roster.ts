@@ -3,9 +3,15 @@
  * second, and none disturbs another. An account that was known stays known when its file breaks or goes, so that
  * its mail waits instead of leaving through another account. Errors at start are thrown, later ones are logged.
  */
-import { type Account, type AnyAccount, type BrokenAccount, canSubmit } from '../accounts/account.js';
+import {
+  type Account,
+  type AnyAccount,
+  type BrokenAccount,
+  canSubmit,
+  serverOf,
+} from '../accounts/account.js';
 import { buildRoutes, describeConflict, describeMissingDefault, type Routes } from '../accounts/routing.js';
-import { upstreamsOf } from '../accounts/upstreams.js';
+import { accountsAt, type ServerName, upstreamsOf } from '../accounts/upstreams.js';
 import { AppError, toAppError } from '../core/errors.js';
 import type { Logger } from '../core/logger.js';
 import type { SmtpHost } from '../providers/provider.js';
@@ -15,7 +21,7 @@ import { type Census, type CensusOptions, type Found, sameOverrides, takeCensus 
 import type { RequestGrant, RequestRefresh } from './refresh-once.js';
 import { signInCommand } from './failure.js';
 import { createRefresher, type Refresher, type RefresherStatus } from './refresher.js';
-import type { AccountDirectory, Lookup } from './token-source.js';
+import type { AccountDirectory, Lookup, ServerLookup } from './token-source.js';
 import { type DirectoryWatch, watchDirectories } from './watch.js';
 import type { RefreshWitness } from './witness.js';
 
@@ -27,6 +33,8 @@ export interface RosterOptions extends CensusOptions {
 }
 
 export interface Roster extends AccountDirectory {
+  /** Which account submits mail at a server, for whoever does not know the sender. */
+  lookupServer(server: ServerName): ServerLookup;
   /**
    * In order of appearance. `refresh` is undefined for a broken account; `signIn` is the account as a person can sign it
    * in with a browser.
@@ -104,6 +112,18 @@ class LiveRoster implements Roster {
     const account = this.#routes.find(sender);
     if (account !== undefined) return this.#lookups.get(account)!;
     return this.#anyLive() ? { kind: 'unknown' } : { kind: 'none' };
+  }
+
+  lookupServer(server: ServerName): ServerLookup {
+    if (!this.#anyLive()) return { kind: 'none' };
+    const accounts = [...this.#members.values()].map(accountOf);
+    const fitting = accountsAt(accounts, server);
+    const account =
+      fitting.length === 1 ? fitting[0] : fitting.find((each) => each === this.#routes.fallback);
+    if (account !== undefined) return this.#lookups.get(account)!;
+    return fitting.length === 0
+      ? { kind: 'unknown' }
+      : { kind: 'several', names: fitting.map(({ name }) => name) };
   }
 
   get upstreams(): readonly SmtpHost[] {
@@ -207,7 +227,8 @@ class LiveRoster implements Roster {
     const known = member && accountOf(member);
     const senders = [...new Set([...(known?.senders ?? []), ...broken.senders])];
     const name = known?.name ?? broken.name;
-    this.#members.set(path, { kind: 'broken', account: { ...broken, name, senders, problem } });
+    const smtp = known === undefined ? broken.smtp : serverOf(known);
+    this.#members.set(path, { kind: 'broken', account: { ...broken, name, senders, smtp, problem } });
     const { code, hint, message } = problem;
     this.#options.witness?.broken({ ...broken, name });
     this.#options.logger.error({ account: name, code, hint }, `account ${name} cannot be used: ${message}`);
@@ -267,5 +288,5 @@ function removed(account: Account): BrokenAccount {
   const problem = new AppError('token-missing', `the token file ${tokenFile} was removed`, {
     hint: `put it back, or: ${signInCommand(account)}`,
   });
-  return { name, tokenFile, senders, problem };
+  return { name, tokenFile, senders, smtp: serverOf(account), problem };
 }

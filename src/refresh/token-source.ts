@@ -37,6 +37,9 @@ export type Lookup =
   /** No account at all can be used. */
   | { readonly kind: 'none' };
 
+/** The same by server: one of several only where it is the default account. */
+export type ServerLookup = Lookup | { readonly kind: 'several'; readonly names: readonly string[] };
+
 export interface AccountDirectory {
   /** `sender` is the address in MAIL FROM, "" for the null sender. */
   lookup(sender: string): Lookup;

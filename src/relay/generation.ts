@@ -10,7 +10,7 @@ import type { AttemptLimiter } from '../submission/attempt-limiter.js';
 import { Authenticators } from '../submission/authenticators.js';
 import { admission } from './client-networks.js';
 import { type ConnectionGate, turnAway } from './connection-gate.js';
-import type { FloodLog } from './flood-log.js';
+import type { FloodLog } from '../core/flood-log.js';
 import { logLimit, notAdmitted } from './limits.js';
 import type { ListeningSocket } from './listening-socket.js';
 import { Offers } from './offer.js';

@@ -5,7 +5,7 @@
 import type { RelayLimits } from '../config/limits.js';
 import type { LogFields } from '../core/logger.js';
 import { makeReply, type Reply, replyText } from '../protocol/smtp/reply.js';
-import type { FloodLog } from './flood-log.js';
+import type { FloodLog } from '../core/flood-log.js';
 
 export const tooManyConnections = makeReply(421, '3.2', 'Too many connections, try again later');
 export const tooManyFromOneAddress = makeReply(

@@ -12,7 +12,7 @@ import type { Clock } from '../core/clock.js';
 import { formatListenAddress } from '../config/values.js';
 import { AttemptLimiter } from '../submission/attempt-limiter.js';
 import { ConnectionGate } from './connection-gate.js';
-import { FloodLog } from './flood-log.js';
+import { FloodLog } from '../core/flood-log.js';
 import { Generation, type Lasting, type RelayOptions } from './generation.js';
 import { ListeningSocket } from './listening-socket.js';
 import { withinOpenFiles } from './open-files.js';

@@ -5,7 +5,7 @@
 import { createServer, type Server, type Socket } from 'node:net';
 import type { ListenAddress } from '../config/config.js';
 import { AppError, describeCause, systemErrorCode } from '../core/errors.js';
-import type { FloodLog } from './flood-log.js';
+import type { FloodLog } from '../core/flood-log.js';
 
 /** Connections that the kernel may hold ready; where it drops one, its client waits for seconds. */
 const backlog = 4096;

@@ -8,7 +8,7 @@ import type { Authenticator } from '../submission/authenticator.js';
 import type { ConnectionTls } from './client-tls.js';
 import type { Deadlines } from './deadlines.js';
 import type { RelayFigures } from './figures.js';
-import type { FloodLog } from './flood-log.js';
+import type { FloodLog } from '../core/flood-log.js';
 import type { Offers } from './offer.js';
 import type { UpstreamPool } from './pool.js';
 import type { ServerCertificate } from './server-certificate.js';

@@ -176,6 +176,15 @@ export const metrics: readonly (Figure | Spread)[] = [
     kind: 'counter',
     read: ({ figures }) => one(figures.waitsGivenUp),
   },
+  {
+    name: 'mailbearer_socketmap_lookups_total',
+    help:
+      'Questions of Postfix to the socketmap by answer: ok; notfound, where no account is meant; temp, where there is no' +
+      ' token now; perm, for what is no question.',
+    kind: 'counter',
+    labels: ['answer'],
+    read: ({ questions }) => Object.entries(questions.answers).map(([answer, count]) => [{ answer }, count]),
+  },
 ];
 
 /** With those that prom-client has of the process and of Node: CPU, memory, file descriptors, event-loop delay. */

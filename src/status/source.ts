@@ -5,6 +5,7 @@ import type { RelayFigures } from '../relay/figures.js';
 import type { SessionFacts } from '../relay/session-facts.js';
 import type { UpstreamPool } from '../relay/pool.js';
 import type { BeginSignIn } from './sign-in-desk.js';
+import type { SocketmapFigures } from '../socketmap/figures.js';
 import type { RefreshFigures } from './refresh-figures.js';
 
 export interface StatusSource {
@@ -14,6 +15,8 @@ export interface StatusSource {
   readonly roster: Pick<Roster, 'accounts'>;
   readonly figures: RelayFigures;
   readonly refreshes: RefreshFigures;
+  /** Of the socketmap. */
+  readonly questions: SocketmapFigures;
   readonly pool: Pick<UpstreamPool, 'occupancy'>;
   /** Of clients, as they are now. */
   sessions(): readonly SessionFacts[];

@@ -58,6 +58,7 @@ describe('a misspelt key', () => {
       'relay',
       'relay.limits',
       'status',
+      'socketmap',
     ]);
   });
 

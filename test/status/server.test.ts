@@ -8,6 +8,7 @@ import { parseConfig } from '../../src/config/parse.js';
 import { systemClock } from '../../src/core/clock.js';
 import { startDaemon } from '../../src/daemon/serve.js';
 import { RelayFigures } from '../../src/relay/figures.js';
+import { SocketmapFigures } from '../../src/socketmap/figures.js';
 import { Access } from '../../src/status/access.js';
 import { RefreshFigures } from '../../src/status/refresh-figures.js';
 import { startStatusServer, type StatusServer } from '../../src/status/server.js';
@@ -205,6 +206,7 @@ async function emptyServer(silenceMs: number): Promise<StatusServer> {
     clock: systemClock,
     figures: new RelayFigures(),
     refreshes: new RefreshFigures(systemClock),
+    questions: new SocketmapFigures(),
     pool: { occupancy: () => new Map() },
     roster: { accounts: () => [] },
     sessions: () => [],

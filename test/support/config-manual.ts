@@ -51,6 +51,7 @@ export function configurationKeys(): Map<string, readonly Key[]> {
     ['oauth2', group(keysOf(auth['oauth2']))],
     ['limits', group(keysOf(keysOf(top['relay'])['limits']))],
     ['status', group(keysOf(top['status']))],
+    ['socketmap', group(keysOf(top['socketmap']))],
   ]);
 }
 

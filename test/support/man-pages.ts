@@ -142,6 +142,7 @@ const groups = {
   oauth2: 'In oauth2, of auth',
   limits: 'In limits, of relay',
   status: 'In status',
+  socketmap: 'In socketmap',
 } as const;
 
 /** `manual` is docs/config.md. */

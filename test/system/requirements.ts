@@ -27,6 +27,9 @@ const programs = {
   isync: ['mbsync', '--version'],
   // A plugin of Cyrus SASL, with which mbsync signs in.
   'libsasl2-modules-kdexoauth2': ['dpkg-query', '-W', 'libsasl2-modules-kdexoauth2'],
+  // To build a plugin of Cyrus SASL.
+  gcc: ['gcc', '--version'],
+  'libsasl2-dev': ['test', '-e', '/usr/include/sasl/saslplug.h'],
   msmtp: ['msmtp', '--version'],
   mutt: ['mutt', '-v'],
   openssl: ['openssl', 'version'],

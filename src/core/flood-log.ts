@@ -2,8 +2,8 @@
  * Lines of the log that a flood would repeat: the first at once, then one in ten seconds that says how often it
  * happened in them (`times`). Nothing is left out of the count, and lines of other words do not wait.
  */
-import type { Clock, Timer } from '../core/clock.js';
-import type { LogFields, Logger } from '../core/logger.js';
+import type { Clock, Timer } from './clock.js';
+import type { LogFields, Logger } from './logger.js';
 
 const restMs = 10_000;
 
