@@ -162,7 +162,7 @@ export function configurationPage(manual: string): string {
       ),
       paragraph(
         prose(
-          '`mailbearer test-config` checks it. A wrong value is an error that names the path of the key; an unknown key is a warning, with the key that was probably meant. The file is read once, when a command starts.',
+          '`mailbearer test-config` checks it. A wrong value is an error that names the path of the key; an unknown key is a warning, with the key that was probably meant. A command reads the file once, when it starts; `serve` again whenever it changes.',
         ),
       ),
       paragraph(
