@@ -20,12 +20,16 @@ export async function readOrMakeKey(path: string): Promise<Secret> {
     await mkdir(dirname(path), { recursive: true, mode: 0o700 });
     await writeFile(draft, `${key}\n`, { flag: 'wx', mode: 0o600 });
     // Whole or not at all, and whoever comes second takes the first one's.
-    await link(draft, path);
-    return new Secret(key);
+    const isFirst = await link(draft, path).then(
+      () => true,
+      (error: unknown) => {
+        if (systemErrorCode(error) === 'EEXIST') return false;
+        throw error;
+      },
+    );
+    return isFirst ? new Secret(key) : await readKey(path);
   } catch (error) {
-    // Awaited, or its failure would be nobody's while the draft is removed.
-    if (systemErrorCode(error) === 'EEXIST') return await readKey(path);
-    throw unusable(path, error);
+    throw error instanceof AppError ? error : unusable(path, error, unmade);
   } finally {
     await rm(draft, { force: true }).catch(() => undefined);
   }
@@ -41,9 +45,10 @@ export async function readKey(path: string): Promise<Secret> {
   });
 }
 
-function unusable(path: string, cause: unknown): AppError {
-  return new AppError('config-unreadable', `cannot use the key file ${path}: ${describeCause(cause)}`, {
-    hint: 'run this as root or as the user of serve; status.key_file names another place',
-    cause,
-  });
+const unread = 'run this as root or as the user of serve; status.key_file names another place';
+const unmade = 'StateDirectory=mailbearer in the unit makes a place for it; status.key_file names another';
+
+function unusable(path: string, cause: unknown, hint = unread): AppError {
+  const message = `cannot use the key file ${path}: ${describeCause(cause)}`;
+  return new AppError('config-unreadable', message, { hint, cause });
 }

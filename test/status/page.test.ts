@@ -71,6 +71,7 @@ describe('the status page', () => {
     const daemon = await shownDaemon({ status: { key_file: '/etc/passwd/status.key' } });
     const warning = daemon.log.find(({ message }) => message.startsWith('the status page lets nobody in'));
     expect(warning?.message).toContain('/etc/passwd/status.key');
+    expect(warning?.fields['hint']).toContain('StateDirectory=mailbearer');
     expect((await ask(daemon.where, '/', { headers: { authorization: 'Bearer undefined' } })).status).toBe(
       401,
     );

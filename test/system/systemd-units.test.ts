@@ -3,11 +3,13 @@ import { cp, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, it } from 'vitest';
+import { fencesOf } from '../support/markdown.js';
 import { run, Teardown, temporaryDirectory } from '../support/process.js';
 import { toolsMissing } from './requirements.js';
 
 const units = fileURLToPath(new URL('../../examples/systemd/', import.meta.url));
 const guide = fileURLToPath(new URL('../../docs/guides/systemd.md', import.meta.url));
+const readme = fileURLToPath(new URL('../../README.md', import.meta.url));
 const unit = 'mailbearer.service';
 const teardown = new Teardown();
 afterEach(() => teardown.run());
@@ -41,6 +43,16 @@ describe.skipIf(toolsMissing('systemd'))('the units', () => {
     expect(await complaints(directory, unit)).toEqual([]);
     expect(await complaints(directory, 'mailbearer.socket')).toEqual([]);
     expect(await complaints(directory, join('user', unit), '--user')).toEqual([]);
+  });
+
+  it('have a brother in the README, who has a place for what serve remembers, too', async () => {
+    const directory = await copies();
+    const [text = ''] = fencesOf(await readFile(readme, 'utf8'), 'ini').filter((each) =>
+      each.includes('[Service]'),
+    );
+    await writeFile(join(directory, unit), text.replace('ExecStart=mailbearer', 'ExecStart=/bin/true'));
+    expect(await complaints(directory, unit)).toEqual([]);
+    expect(text).toContain('\nStateDirectory=mailbearer\n');
   });
 
   it('are complained of when something is wrong in them', async () => {
