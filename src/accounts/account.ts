@@ -73,6 +73,8 @@ export interface Account {
   readonly submission: Submission | AppError;
   /** Refresh when this much is left; the cap at half of a token's life is the schedule's. Seconds. */
   readonly refreshWindowSeconds: number;
+  /** Login name, where one is known; needed to submit mail. */
+  readonly user?: string | undefined;
   /** Addresses and `@domains`, lower case, the account's own address among them. */
   readonly senders: readonly string[];
   /** Its dialogue with the server is logged, whatever the level. */

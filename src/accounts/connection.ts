@@ -31,7 +31,7 @@ export interface Known {
   readonly user: string | undefined;
 }
 
-export function resolveConnection(known: Known): Omit<Account, 'name' | 'tokenFile' | 'senders'> {
+export function resolveConnection(known: Known): Omit<Account, 'name' | 'tokenFile' | 'senders' | 'user'> {
   const { config, overrides, settings } = known;
   const { provider: chosen, endpoint, configured, issuer } = chooseProvider(known);
   const provider = applySettings(chosen, settings);

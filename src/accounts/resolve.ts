@@ -34,7 +34,7 @@ export function resolveAccount(config: Config, source: AccountSource): AnyAccoun
   try {
     if (problem !== undefined) throw withProvider(problem, settings?.provider);
     const connection = resolveConnection({ config, name, tokenFile, overrides, settings, user });
-    return { name, tokenFile, senders, debug: settings?.debug, ...connection };
+    return { name, tokenFile, user, senders, debug: settings?.debug, ...connection };
   } catch (error) {
     if (!(error instanceof AppError)) throw error;
     return { name, tokenFile, senders, smtp: configuredServer(config, settings), problem: error };

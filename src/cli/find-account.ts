@@ -1,77 +1,31 @@
-/**
- * The account that a word on the command line means: a token file's path, else an account's name, its file's name,
- * its login name, or one of its senders, in this order. What is found may be broken; who needs it whole asks so.
- */
-import { basename, resolve } from 'node:path';
+/** The accounts that a command means, as refresh/find-account.ts finds them; what cannot be looked at is warned of. */
 import { defaultTokenDirectories } from '../config/paths.js';
-import { nearest } from '../config/nearest.js';
-import { AppError } from '../core/errors.js';
-import { canSubmit, isBroken } from '../accounts/account.js';
-import { type CensusOptions, type Found, readAccount, takeCensus } from '../refresh/census.js';
+import type { AppError } from '../core/errors.js';
+import { type CensusOptions, type Found, takeCensus } from '../refresh/census.js';
+import { findAccount as find } from '../refresh/find-account.js';
 import type { Context } from './context.js';
 import type { Ui } from './ui.js';
 
-/** One that can be kept fresh. */
-export type Usable = Extract<Found, { readonly store: unknown }>;
+export { requireUsable, type Usable } from '../refresh/find-account.js';
 
 /** Whether files that nobody signs in for are made where they are missing. */
 type Look = Pick<CensusOptions, 'makesFiles'>;
 
-/** In the order of the token directories; what cannot be listed is warned of. */
+/** In the order of the token directories. */
 export async function allAccounts(context: Context, ui: Ui, look: Look = {}): Promise<readonly Found[]> {
-  const { found } = await takeCensus(censusOptions(context, look), ({ message, hint }) => {
-    ui.warn(message);
-    if (hint !== undefined) ui.hint(hint);
-  });
-  return found;
+  return (await takeCensus(censusOptions(context, look), warnThrough(ui))).found;
 }
 
 /** Throws AppError account-unknown. */
-export async function findAccount(word: string, context: Context, ui: Ui, look: Look = {}): Promise<Found> {
-  if (word.includes('/')) return readAccount(censusOptions(context, look), resolve(word));
-  const found = await allAccounts(context, ui, look);
-  for (const names of waysToName) {
-    const matches = found.filter((entry) =>
-      names(entry).some((name) => name.toLowerCase() === word.toLowerCase()),
-    );
-    const match = foremost(matches, word, context);
-    if (match !== undefined) return match;
-  }
-  const known = found.map(({ account }) => account.name);
-  const meant = nearest(word, known);
-  const all = known.length === 0 ? 'there is none yet: mailbearer get-token --help' : listed(known);
-  throw new AppError('account-unknown', `no account is called ${word}`, {
-    hint: meant === undefined ? all : `did you mean ${meant}?`,
-  });
+export function findAccount(word: string, context: Context, ui: Ui, look: Look = {}): Promise<Found> {
+  return find(word, censusOptions(context, look), warnThrough(ui));
 }
 
-/** Throws the problem of an account that is broken. */
-export function requireUsable(found: Found): Usable {
-  if ('store' in found) return found;
-  throw found.account.problem;
-}
-
-const waysToName: readonly ((found: Found) => readonly string[])[] = [
-  ({ account }) => [account.name],
-  ({ path }) => [basename(path)],
-  ({ account }) => (!isBroken(account) && canSubmit(account) ? [account.submission.user] : []),
-  ({ account }) => account.senders,
-];
-
-/** Of several by one name, which `serve` refuses: the file that is configured, else the one that is called so. */
-function foremost(matches: readonly Found[], word: string, { config }: Context): Found | undefined {
-  const configured = config.accounts.get(word)?.tokenFile;
-  return (
-    matches.find(({ path }) => path === configured) ??
-    matches.find(({ path }) => basename(path) === word) ??
-    matches[0]
-  );
-}
-
-function listed(names: readonly string[]): string {
-  const most = 10;
-  const more = names.length > most ? ` and ${names.length - most} more: mailbearer status` : '';
-  return `known: ${names.slice(0, most).join(', ')}${more}`;
+function warnThrough(ui: Ui): (problem: AppError) => void {
+  return ({ message, hint }) => {
+    ui.warn(message);
+    if (hint !== undefined) ui.hint(hint);
+  };
 }
 
 function censusOptions({ config, logins, clock, random }: Context, look: Look): CensusOptions {
