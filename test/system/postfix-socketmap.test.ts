@@ -9,6 +9,7 @@ import { fileURLToPath } from 'node:url';
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { Postfix } from '../support/postfix.js';
 import { eventually, run } from '../support/process.js';
+import { runBinary } from '../support/run-binary.js';
 import { alice, blockOf, bob, inbox } from './guide.js';
 import { type MailService, startMailService } from './mail-service.js';
 import { compose } from './message.js';
@@ -111,5 +112,15 @@ import_environment = MAIL_CONFIG MAIL_DEBUG MAIL_LOGTAG TZ LANG=C POSTLOG_SERVIC
     const last = await service.server.nextMessage(inbox, known + 1);
     expect(last.toString('latin1')).toContain(`(Authenticated sender: ${bob})`);
     expect((await client.log()).slice(offset)).not.toMatch(/status=bounced/);
+  });
+
+  it('is looked at by doctor', async () => {
+    const mainCf = join(service.directory, 'client', 'etc');
+    const env = { PATH: process.env['PATH'], MAIL_CONFIG: mainCf };
+    const { stdout } = await runBinary(['doctor', alice, '--config-file', relay.configFile], { env });
+    expect(stdout.split('\n').filter((line) => line.includes('socketmap:'))).toEqual([
+      `✓ socketmap: answers on ${socket}`,
+      '✓ socketmap: Postfix signs in by it at servers that it has verified',
+    ]);
   });
 });

@@ -12,6 +12,7 @@ import { postfixTlsCheck } from './postfix-tls.js';
 import { postfixCheck } from './postfix.js';
 import { refreshCheck } from './refresh.js';
 import { authCheck, ehloCheck } from './smtp.js';
+import { socketmapCheck } from './socketmap.js';
 
 export const machineChecks: readonly MachineCheck[] = [configCheck, filesCheck];
 
@@ -35,6 +36,7 @@ export const surroundingChecks: readonly MachineCheck[] = [
   postfixCheck,
   postfixTlsCheck,
   postfixChrootCheck,
+  socketmapCheck,
 ];
 
 export const allChecks: readonly CheckDescription[] = [
