@@ -64,6 +64,7 @@ const doors: Readonly<Record<string, readonly string[]>> = {
   'jsonc-parser': ['config/lenient-json.ts'],
   nodemailer: ['cli/submit-message.ts'],
   'openid-client': ['oauth/client.ts', 'oauth/discovery.ts'],
+  pg: ['tokens/postgres/database.ts'],
   'pino-pretty': ['daemon/log.ts'],
   'prom-client': ['status/collected-histogram.ts', 'status/metrics.ts'],
   undici: ['oauth/http.ts'],
@@ -92,7 +93,9 @@ const files: readonly SourceFile[] = readdirSync(source, { recursive: true, enco
   .filter((name) => name.endsWith('.ts'))
   .map((name) => {
     const text = readFileSync(join(source, name), 'utf8');
-    const imports = [...text.matchAll(/(?:from|import)\s*\(?\s*'([^']+)'/g)].map((match) => match[1]!);
+    const imports = [...text.matchAll(/(?<!')\b(?:from|import)\s*\(?\s*'([^']+)'/g)].map(
+      (match) => match[1]!,
+    );
     return { name, folder: name.includes('/') ? name.split('/')[0]! : '', text, imports };
   });
 

@@ -62,13 +62,13 @@ export interface CertificateFiles {
 export interface Account {
   /** The key in `accounts`, else the login name, else the file's name; unique, shown in replies and logs. */
   readonly name: string;
-  /** Absolute path of the token file as configured (it may be a symlink). */
+  /** Absolute path of the token file as configured (it may be a symlink); or the place in a database, as `placeOf` calls it. */
   readonly tokenFile: string;
   readonly provider: Provider;
   readonly client: OAuthClient;
   readonly grant: Grant;
-  /** Where refresh token and client secret are kept; the access token is in the file. */
-  readonly tokenStore: TokenStoreName;
+  /** Where refresh token and client secret are kept; the access token is in the file, but for a database, which has all. */
+  readonly tokenStore: TokenStoreName | 'postgres';
   /** How to submit mail as it, or what is missing for that: such an account is only kept fresh. */
   readonly submission: Submission | AppError;
   /** Refresh when this much is left; the cap at half of a token's life is the schedule's. Seconds. */

@@ -75,7 +75,7 @@ export function resolveConnection(known: Known): Omit<Account, 'name' | 'tokenFi
     provider,
     client,
     grant,
-    tokenStore: storeOf(grant, wanted, known, client),
+    tokenStore: config.postgres === undefined ? storeOf(grant, wanted, known, client) : 'postgres',
     submission: findSubmission(known, provider, endpoint),
     refreshWindowSeconds,
   };

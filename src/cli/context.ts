@@ -12,6 +12,7 @@ import { saslPasswdFile } from '../config/paths.js';
 import { type Clock, systemClock } from '../core/clock.js';
 import { silentLogger } from '../core/logger.js';
 import { findStateFile, StateFile } from '../refresh/state-file.js';
+import type { AccountDatabase } from '../tokens/postgres/accounts.js';
 
 export interface Context {
   readonly config: Config;
@@ -22,6 +23,8 @@ export interface Context {
   readonly random: () => number;
   /** What is remembered of accounts, once opened. Without it nothing fails, and nothing is said. */
   readonly memory: () => Promise<StateFile>;
+  /** Where the accounts are, once opened; undefined where they are in files. Throws as AccountDatabase.open does. */
+  readonly database: () => Promise<AccountDatabase | undefined>;
 }
 
 /** `configFile` is `--config-file`'s. Throws AppError config-unreadable or config-invalid. */
@@ -30,7 +33,23 @@ export async function openContext(configFile: string | undefined): Promise<Conte
   const logins = await readSaslPasswd(saslPasswdFile);
   let opened: Promise<StateFile> | undefined;
   const memory = () => (opened ??= openMemory(config));
-  return { config, warnings, logins, clock: systemClock, random: Math.random, memory };
+  let database: Promise<AccountDatabase | undefined> | undefined;
+  return {
+    config,
+    warnings,
+    logins,
+    clock: systemClock,
+    random: Math.random,
+    memory,
+    database: () => (database ??= openAccounts(config)),
+  };
+}
+
+/** Loaded where there is one: most commands have nothing to do with it. Its sessions end with the process. */
+async function openAccounts(config: Config): Promise<AccountDatabase | undefined> {
+  if (config.postgres === undefined) return undefined;
+  const { openDatabase } = await import('../refresh/open-database.js');
+  return openDatabase(config, { clock: systemClock, random: Math.random });
 }
 
 async function openMemory({ stateDir }: Config): Promise<StateFile> {

@@ -13,12 +13,12 @@ type Look = Pick<CensusOptions, 'makesFiles'>;
 
 /** In the order of the token directories. */
 export async function allAccounts(context: Context, ui: Ui, look: Look = {}): Promise<readonly Found[]> {
-  return (await takeCensus(censusOptions(context, look), warnThrough(ui))).found;
+  return (await takeCensus(await censusOptions(context, look), warnThrough(ui))).found;
 }
 
 /** Throws AppError account-unknown. */
-export function findAccount(word: string, context: Context, ui: Ui, look: Look = {}): Promise<Found> {
-  return find(word, censusOptions(context, look), warnThrough(ui));
+export async function findAccount(word: string, context: Context, ui: Ui, look: Look = {}): Promise<Found> {
+  return find(word, await censusOptions(context, look), warnThrough(ui));
 }
 
 function warnThrough(ui: Ui): (problem: AppError) => void {
@@ -28,7 +28,9 @@ function warnThrough(ui: Ui): (problem: AppError) => void {
   };
 }
 
-function censusOptions({ config, logins, clock, random }: Context, look: Look): CensusOptions {
+async function censusOptions(context: Context, look: Look): Promise<CensusOptions> {
+  const { clock, config, logins, random } = context;
   const tokenDirectories = config.tokenDirs ?? defaultTokenDirectories;
-  return { config, tokenDirectories, saslPasswd: logins, clock, random, ...look };
+  const database = await context.database();
+  return { config, tokenDirectories, saslPasswd: logins, clock, random, database, ...look };
 }

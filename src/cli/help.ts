@@ -173,6 +173,21 @@ Examples:
   $ mailbearer passwd remove scan@corp.example hall-printer
 `;
 
+const storeHelp = `
+The database is the one of "token_store": "postgres://…"; see docs/postgresql.md.
+init makes its tables, or brings them up to date; --print prints what it would run, to be run by the owner of the
+database where the role of the relays may not. rekey encrypts with the first of the keys what another one has
+encrypted. import takes token files in, export writes them, with all of their fields; what refreshes the same
+tokens elsewhere must have been stopped before.
+
+Examples:
+  $ mailbearer store init
+  $ mailbearer store init --print | sudo -u postgres psql mailbearer
+  $ mailbearer store import /etc/tokens
+  $ mailbearer store export /root/tokens me@gmail.com
+  $ mailbearer store rekey
+`;
+
 const dashboardHelp = `
 The status page of the serve that runs names mailboxes, so a browser must be let in: with a URL that works once,
 within five minutes, printed for whoever can read the key of serve (root and its own user). The configuration opens
@@ -210,6 +225,7 @@ export const commandHelp: Readonly<Record<string, string>> = {
   doctor: doctorHelp,
   'test-send': testSendHelp,
   passwd: passwdHelp,
+  store: storeHelp,
   dashboard: dashboardHelp,
   completion: completionHelp,
   serve: serveHelp,

@@ -11,11 +11,13 @@ import { clouds, presets } from '../providers/index.js';
 import { unattendedGrants } from './grant-flags.js';
 import type { GetTokenOptions } from './commands/get-token.js';
 import type { PasswdOptions } from './commands/passwd.js';
+import type { StoreOptions } from './commands/store.js';
 import type { TestSendOptions } from './commands/test-send.js';
 import { commandHelp, mainHelp } from './help.js';
 import type { Ui } from './ui.js';
 
 const passwdActions: readonly PasswdOptions['action'][] = ['add', 'list', 'remove'];
+const storeActions: readonly StoreOptions['action'][] = ['init', 'rekey', 'import', 'export'];
 const logLevels: readonly LogLevel[] = ['trace', 'debug', 'info', 'warn', 'error', 'silent'];
 
 /** Options of the program itself; commander takes them before and after the command. */
@@ -214,6 +216,26 @@ export function createProgram(
       ) => {
         const { runPasswd } = await import('./commands/passwd.js');
         finish(await runPasswd({ ...globals(), ...options, action, user, name }, ui));
+      },
+    );
+
+  subcommand('store', 'set up the database of accounts, and bring accounts in and out')
+    .addArgument(new Argument('<action>', 'what to do').choices(storeActions))
+    .argument(
+      '[words...]',
+      'import: token files or directories; export: a directory, then accounts (none: all)',
+    )
+    .option('--print', 'init: print the SQL instead, for the owner of the database')
+    .option('--overwrite', 'import, export: replace what is there')
+    .option('--keyring', 'import, export: the secrets of the files are in the keyring')
+    .action(
+      async (
+        action: StoreOptions['action'],
+        words: string[],
+        options: Omit<StoreOptions, 'action' | 'words'>,
+      ) => {
+        const { runStore } = await import('./commands/store.js');
+        finish(await runStore({ ...globals(), ...options, action, words }, ui));
       },
     );
 

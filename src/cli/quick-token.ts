@@ -42,6 +42,8 @@ export async function quickToken(
   try {
     const config = readConfig(surroundings, configFile);
     if (config === undefined || !windowsAreUsual(config)) return undefined;
+    // A database is asked by the command.
+    if (!['file', 'keyring', undefined].includes(config['token_store'] as string)) return undefined;
     const isPath = word.includes('/');
     const file = isPath ? readJson(word) : fileOf(word, config, surroundings);
     if (file === undefined) return undefined;

@@ -3,7 +3,6 @@
  * server and no keyring is asked.
  */
 import { type Account, isBroken, problemOf } from '../accounts/account.js';
-import type { TokenStoreName } from '../config/config.js';
 import { AppError } from '../core/errors.js';
 import { documentationOf } from '../core/failures.js';
 import type { Found } from '../refresh/census.js';
@@ -23,7 +22,7 @@ export interface Standing {
   readonly account: string;
   readonly token_file: string;
   /** Where the refresh token is kept; no keyring is asked for it, so that none asks a person. Null where nothing is known. */
-  readonly token_store: TokenStoreName | null;
+  readonly token_store: Account['tokenStore'] | null;
   readonly provider: string | null;
   readonly state: State;
   readonly expires_at: string | null;

@@ -119,7 +119,7 @@ const grantShape = {
     ),
 };
 
-export const storeShape = {
+const storeShape = {
   token_store: oneOf('file', 'keyring')
     .optional()
     .describe(

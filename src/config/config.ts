@@ -7,6 +7,7 @@ import type { Secret } from '../core/secret.js';
 import type { MechanismName, Pace, SmtpHost } from '../providers/provider.js';
 import type { RelayLimits } from './limits.js';
 import type { ListenerSettings } from './listener.js';
+import type { PostgresSettings } from './postgres.js';
 import type { SocketmapSettings } from './socketmap.js';
 import type { StatusSettings } from './status.js';
 
@@ -84,6 +85,8 @@ export interface Config extends ClientSettings {
   /** Undefined: the default directories, whichever exist. */
   readonly tokenDirs: readonly string[] | undefined;
   readonly tokenStore?: TokenStoreName | undefined;
+  /** Set: accounts and their tokens are in this database, and no token directory is looked at. */
+  readonly postgres?: PostgresSettings | undefined;
   /** Undefined: where state files lie by default. */
   readonly stateDir?: string | undefined;
   /** Hears of events: a line for the shell, or program and arguments. */

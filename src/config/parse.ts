@@ -8,6 +8,7 @@ import { type Pace, presets } from '../providers/index.js';
 import type { AccountSettings, ClientSettings, Config, GrantSettings, ProviderSettings } from './config.js';
 import type { RelayLimits } from './limits.js';
 import { orDidYouMean } from './nearest.js';
+import { postgresSettings } from './postgres.js';
 import { checkShape, type Path, type RawAccount, type RawConfig, type RawProvider } from './schema.js';
 import { isAddress } from './values.js';
 
@@ -24,13 +25,19 @@ export interface Loaded {
 export function parseConfig(json: unknown, source: string | undefined): Loaded {
   const { value, problems, unknown } = checkShape(json);
   if (value === undefined) throw invalid(source, problems);
-  const spanning = [...unknownProviders(value), ...sharedSenders(value)];
+  const postgres = postgresSettings(value.token_store, value.postgres);
+  const spanning = [...unknownProviders(value), ...sharedSenders(value), ...problemsOf(postgres)];
   if (spanning.length > 0) throw invalid(source, spanning);
   const warnings = unknown.map(({ path, key, known }) => {
     const complaint = `${formatPath([...path, key])}: unknown key, ignored${orDidYouMean(key, known)}`;
     return prefixed(source, complaint);
   });
-  return { config: toConfig(value, source), warnings };
+  const config = toConfig(value, source);
+  return { config: 'value' in postgres ? { ...config, postgres: postgres.value } : config, warnings };
+}
+
+function problemsOf(postgres: ReturnType<typeof postgresSettings>): Problem[] {
+  return 'value' in postgres ? [] : [{ path: ['postgres', postgres.key], problem: postgres.problem }];
 }
 
 type Problem = { readonly path: Path; readonly problem: string };
@@ -68,7 +75,7 @@ function toConfig(raw: RawConfig, source: string | undefined): Config {
     source,
     secretFiles: [],
     tokenDirs: raw.token_dir,
-    tokenStore: raw.token_store,
+    tokenStore: typeof raw.token_store === 'string' ? raw.token_store : undefined,
     stateDir: raw.state_dir,
     onEvent: raw.on_event,
     logLevel: logLevel(raw),

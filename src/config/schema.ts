@@ -4,17 +4,11 @@
  * claimed twice, is parse.ts's. Unknown keys are told apart from errors: a typo must be named, not fatal.
  */
 import { z } from 'zod';
-import {
-  accountShape,
-  clientShape,
-  oneTrustSource,
-  providerShape,
-  smtpShape,
-  storeShape,
-} from './account-schema.js';
+import { accountShape, clientShape, oneTrustSource, providerShape, smtpShape } from './account-schema.js';
 import { limitsShape } from './limits-schema.js';
 import { listenerAuthShape } from './listener-auth-schema.js';
 import { listeners, listenerShape } from './listener-schema.js';
+import { postgresShape, tokenStore } from './postgres-schema.js';
 import { command, oneOf, oneOrMore, path, section, switchable, text } from './schema-values.js';
 import { socketmap, socketmapShape } from './socketmap-schema.js';
 import { statusShape } from './status-schema.js';
@@ -41,7 +35,8 @@ const rootShape = {
   $schema: text
     .optional()
     .describe('Address of config.schema.json, by which editors check and complete the file. Not read here.'),
-  ...storeShape,
+  token_store: tokenStore,
+  postgres: section(postgresShape).prefault({}).describe('What the database of `token_store` needs.'),
   token_dir: oneOrMore(parseAbsolutePath)
     .optional()
     .describe(
@@ -151,6 +146,7 @@ function shapeAt(path: Path): object {
     return keys[0] === 'limits' ? limitsShape : relayShape;
   }
   if (section === 'status') return statusShape;
+  if (section === 'postgres') return postgresShape;
   if (section === 'socketmap') return socketmapShape;
   if (keys.length === 2) return smtpShape;
   if (section === 'providers') return providerShape;

@@ -9,10 +9,16 @@ import { AppError, describeCause } from '../core/errors.js';
 import { isObject } from './lenient-json.js';
 
 /**
- * Keys whose value may stand elsewhere, at the top level, in the entries of `providers` and `accounts`, and in
- * `oauth2`: secrets, and a URL that may hold a password.
+ * Keys whose value may stand elsewhere, at the top level, in the entries of `providers` and `accounts`, in `oauth2`, and in
+ * `postgres` (there, it must): secrets, and a URL that may hold a password.
  */
-export const referableKeys: ReadonlySet<string> = new Set(['client_secret', 'key_passphrase', 'proxy']);
+export const referableKeys: ReadonlySet<string> = new Set([
+  'client_secret',
+  'key_passphrase',
+  'proxy',
+  'password',
+  'keys',
+]);
 const sections = ['providers', 'accounts'] as const;
 /** Where a secret may stand instead, by the word in front of it. */
 export const secretPlaces = ['file', 'env', 'credential'] as const;
@@ -49,6 +55,15 @@ export async function resolveSecrets(
         ? await resolveIn(entry, `${section}.${name}.`, surroundings, files)
         : entry;
     resolved[section] = copies;
+  }
+  const { postgres } = resolved;
+  if (isObject(postgres)) {
+    for (const key of ['password', 'keys'])
+      if (typeof postgres[key] === 'string')
+        throw new AppError('config-invalid', `${surroundings.source}: postgres.${key} must not stand there`, {
+          hint: forms,
+        });
+    resolved['postgres'] = await resolveIn(postgres, 'postgres.', surroundings, files);
   }
   const resolveOAuth2 = (oauth2: unknown, at: string) =>
     isObject(oauth2) ? resolveIn(oauth2, `${at}.`, surroundings, files) : oauth2;

@@ -134,6 +134,20 @@ export const failures = {
     'the keyring cannot be used',
     'Unlock it, or install one; on a server, keep secrets in files. See [where secrets live](secrets.md#the-keyring).',
   ),
+  'store-unavailable': failure(
+    'retry',
+    unavailable,
+    ofAccount,
+    'the database of the accounts cannot be used now',
+    'See that PostgreSQL runs and can be reached. Tokens that are known are used until they expire. See [the database](postgresql.md).',
+  ),
+  'store-mismatch': failure(
+    'fix-config',
+    config,
+    ofAccount,
+    'the database of the accounts is not set up for this version',
+    'Run `mailbearer store init`, or a newer mailbearer, as the message says.',
+  ),
   'token-locked': failure(
     'retry',
     tempFail,

@@ -5,6 +5,7 @@ import type { Config } from '../config/config.js';
 import { defaultTokenDirectories, saslPasswdFile } from '../config/paths.js';
 import type { Clock } from '../core/clock.js';
 import type { Logger } from '../core/logger.js';
+import { openDatabase } from '../refresh/open-database.js';
 import { openRoster, type Roster } from '../refresh/roster.js';
 import type { RefreshWitness } from '../refresh/witness.js';
 import type { Deadlines } from '../relay/deadlines.js';
@@ -22,6 +23,7 @@ export interface Surroundings {
   readonly deadlines: Deadlines;
   readonly figures: RelayFigures;
   readonly witness: RefreshWitness;
+  readonly stateFile: string;
 }
 
 export interface Parts {
@@ -38,13 +40,17 @@ export interface Parts {
 }
 
 /**
- * Throws AppError config-invalid: accounts that contradict each other.
+ * Throws AppError config-invalid (accounts that contradict each other), store-unavailable or store-mismatch.
  * @param before what is in service already
  */
 export async function openParts(config: Config, around: Surroundings, before?: Parts): Promise<Parts> {
   const { clock, deadlines, figures, logger, random, witness } = around;
+  const database = await openDatabase(config, around, around.stateFile);
+  // What a process before this one has left to be written.
+  await database?.finishKeptAnswers();
   const roster = await openRoster({
     config,
+    database,
     witness,
     tokenDirectories: config.tokenDirs ?? defaultTokenDirectories,
     saslPasswd: await readSaslPasswd(saslPasswdFile),
@@ -56,6 +62,9 @@ export async function openParts(config: Config, around: Surroundings, before?: P
     requestRefresh: async (client, refreshToken) =>
       (await import('../oauth/client.js')).requestRefresh(client, refreshToken),
     requestGrant: async (client, grant) => (await import('../oauth/grant.js')).requestGrant(client, grant),
+  }).catch(async (error: unknown) => {
+    await database?.close();
+    throw error;
   });
   await warnAboutExposures(config, roster, logger);
   const traceDialogue = config.logLevel === 'trace';
@@ -89,9 +98,10 @@ export async function openParts(config: Config, around: Surroundings, before?: P
       pool.retire();
       return roster.rest();
     },
-    close: () => {
+    close: async () => {
       pool.close();
-      return roster.close();
+      await roster.close();
+      await database?.close();
     },
   };
 }

@@ -87,6 +87,7 @@ class LiveDaemon implements Daemon {
       witness: allOf(this.#lookout, this.#refreshes),
       figures: new RelayFigures(),
       deadlines: new Deadlines(clock),
+      stateFile: state.path,
     };
     const directory = () => this.#parts!.roster;
     this.#socketmap = new SocketmapKeeper({ clock, logger, figures: this.#questions, directory });

@@ -11,8 +11,10 @@ import { systemClock } from '../core/clock.js';
 import { AppError } from '../core/errors.js';
 import { silentLogger } from '../core/logger.js';
 import { findAccount, requireUsable } from '../refresh/find-account.js';
+import { openDatabase } from '../refresh/open-database.js';
 import { createRefresher, type Refresher } from '../refresh/refresher.js';
 import type { AccessToken } from '../refresh/token-source.js';
+import type { AccountDatabase } from '../tokens/postgres/accounts.js';
 
 export interface TokenSourceOptions {
   /** Name, login name or a sender of an account, as on the command line. Give this or `file`. */
@@ -45,6 +47,7 @@ export class TokenSource {
   readonly #options: TokenSourceOptions;
   readonly #word: string;
   #opened: Promise<Opened> | undefined;
+  #database: AccountDatabase | undefined;
   #last: AccessToken | undefined;
   #closed = false;
 
@@ -83,13 +86,15 @@ export class TokenSource {
     this.#closed = true;
     const opened = await this.#opened?.catch(() => undefined);
     await opened?.refresher.close();
+    await this.#database?.close();
   }
 
   /** What fails is tried again at the next token. */
   #open(): Promise<Opened> {
     if (this.#closed) return Promise.reject(new AppError('usage', 'this TokenSource has been closed'));
-    this.#opened ??= this.#load().catch((error: unknown) => {
+    this.#opened ??= this.#load().catch(async (error: unknown) => {
       this.#opened = undefined;
+      await this.#database?.close();
       throw error;
     });
     return this.#opened;
@@ -100,7 +105,9 @@ export class TokenSource {
     const { config } = await loadConfig({ configFile: this.#options.configFile, env: process.env });
     const tokenDirectories = config.tokenDirs ?? defaultTokenDirectories;
     const saslPasswd = await readSaslPasswd(saslPasswdFile);
-    const options = { config, tokenDirectories, saslPasswd, clock, random, makesFiles: true };
+    const database = await openDatabase(config, { clock, random });
+    this.#database = database;
+    const options = { config, database, tokenDirectories, saslPasswd, clock, random, makesFiles: true };
     // A directory that cannot be listed makes the account an unknown one, which is told.
     const found = requireUsable(await findAccount(this.#word, options, () => undefined));
     const { account, store, stored: initial } = found;

@@ -3,7 +3,7 @@
  * and each configured account whose file is missing. One bad file is one broken account and disturbs no other.
  */
 import { realpath } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import {
   type Account,
   type AnyAccount,
@@ -24,7 +24,9 @@ import { createFileStore } from '../tokens/file-store.js';
 import { openTokenStore } from '../tokens/keyring-store.js';
 import type { LockOptions } from '../tokens/lock.js';
 import { createTokenFile } from '../tokens/new-file.js';
+import type { AccountDatabase } from '../tokens/postgres/accounts.js';
 import type { StoredToken, TokenStore } from '../tokens/token.js';
+import { takeDatabaseCensus } from './database-census.js';
 
 export interface CensusOptions extends LockOptions {
   /**
@@ -34,6 +36,8 @@ export interface CensusOptions extends LockOptions {
   readonly config: Config;
   readonly tokenDirectories: readonly string[];
   readonly saslPasswd: SaslLogins;
+  /** Set: the accounts are there, and no token directory is looked at. */
+  readonly database?: AccountDatabase | undefined;
 }
 
 /** One token file, or the place where a configured account's should be. */
@@ -57,7 +61,8 @@ export async function takeCensus(
   options: CensusOptions,
   onProblem: (problem: AppError) => void,
 ): Promise<Census> {
-  const { config, tokenDirectories } = options;
+  const { config, database, tokenDirectories } = options;
+  if (database !== undefined) return { found: await takeDatabaseCensus(options, database), directories: [] };
   const listed = await listTokenFiles(tokenDirectories, (problem) => {
     if (config.tokenDirs !== undefined || systemErrorCode(problem.cause) !== 'ENOENT') onProblem(problem);
   });
@@ -87,7 +92,13 @@ async function addConfigured(config: Config, listed: TokenFileEntry[]): Promise<
 
 /** One token file as an account; a file that cannot be read makes a broken one. */
 export async function readAccount(options: CensusOptions, path: string): Promise<Found> {
-  const { clock, config, random, saslPasswd } = options;
+  const { clock, config, database, random, saslPasswd } = options;
+  if (database !== undefined) {
+    const name = basename(path);
+    const [row] = await takeDatabaseCensus(options, database, [name]);
+    if (row !== undefined) return row;
+    throw database.missing(name);
+  }
   const source = { tokenFile: path, saslPasswdUser: saslLogin(saslPasswd, path) };
   let stored: StoredToken;
   try {

@@ -2,16 +2,18 @@
  * Why there is no new token, as an AppError: from what a token endpoint answered to a message for the log, a
  * command that mends it, and words for an SMTP reply that name the account but no path.
  */
-import type { Account } from '../accounts/account.js';
+import type { Account, BrokenAccount } from '../accounts/account.js';
 import { AppError, type FailureCode } from '../core/errors.js';
 import { unknownProvider } from '../providers/index.js';
 import type { RefreshOutcome } from '../oauth/outcome.js';
 import type { StoredToken } from '../tokens/token.js';
 
 /** The command that gives an account a new sign-in. */
-export function signInCommand({ grant, name: account, provider, tokenFile }: Account): string {
+export function signInCommand({ grant, name: account, provider, tokenFile, tokenStore }: Account): string {
   if (grant.kind !== 'refresh-token') return `mailbearer refresh ${account}`;
   const name = provider.name === unknownProvider.name ? 'PROVIDER' : provider.name;
+  if (tokenStore === 'postgres')
+    return `mailbearer get-token ${name} ./${account}, then: mailbearer store import ./${account} --overwrite`;
   return `mailbearer get-token ${name} ${tokenFile} --overwrite-existing-token`;
 }
 
@@ -53,7 +55,7 @@ export function outcomeFailure(
 
 /** Whether it is known that a person must sign in; what the keyring holds is seen at a refresh only. */
 export function lacksRefreshToken({ grant, tokenStore }: Account, { refreshToken }: StoredToken): boolean {
-  return grant.kind === 'refresh-token' && tokenStore === 'file' && refreshToken === undefined;
+  return grant.kind === 'refresh-token' && tokenStore !== 'keyring' && refreshToken === undefined;
 }
 
 export function noRefreshToken(account: Account): AppError {
@@ -61,7 +63,7 @@ export function noRefreshToken(account: Account): AppError {
   const what =
     tokenStore === 'keyring'
       ? `neither the keyring nor the token file ${tokenFile} has a refresh_token`
-      : `the token file ${tokenFile} has no refresh_token`;
+      : `${tokenStore === 'postgres' ? '' : 'the token file '}${tokenFile} has no refresh_token`;
   return new AppError('token-invalid', what, {
     hint: signInCommand(account),
     publicDetail: 'no refresh_token',
@@ -97,4 +99,14 @@ const local: ReadonlySet<FailureCode> = new Set(['token-unwritable', 'keyring-un
  */
 export function mayPass({ code, failure }: AppError): boolean {
   return failure.remedy === 'retry' || failure.remedy === 'report-bug' || local.has(code);
+}
+
+/** Its senders are still its own. */
+export function tokenRemoved(account: Account): BrokenAccount {
+  const { name, senders, tokenFile, tokenStore } = account;
+  const what = tokenStore === 'postgres' ? tokenFile : `the token file ${tokenFile}`;
+  const problem = new AppError('token-missing', `${what} was removed`, {
+    hint: `put it back, or: ${signInCommand(account)}`,
+  });
+  return { name, tokenFile, senders, problem };
 }

@@ -47,7 +47,7 @@ export type RefreshResult =
     }
   /** Another process had refreshed it; nothing was asked. */
   | { readonly kind: 'found'; readonly stored: StoredToken }
-  /** Someone signed in again while the server was asked; the late answer was dropped. */
+  /** Someone signed in again, or refreshed, while the server was asked; the late answer was dropped. */
   | { readonly kind: 'superseded'; readonly stored: StoredToken }
   | { readonly kind: 'failed'; readonly error: AppError; readonly retryAfterSeconds: number | undefined };
 
@@ -72,6 +72,8 @@ async function underLock(options: RefreshOnceOptions, locked: LockedStore): Prom
     const askedAt = clock.now();
     const outcome = await request();
     if (outcome.kind !== 'refreshed') {
+      const newer = outcome.kind === 'needs-person' ? await replacement(locked, found) : undefined;
+      if (newer !== undefined) return { kind: 'superseded', stored: newer };
       const retryAfterSeconds = outcome.kind === 'transient' ? outcome.retryAfterSeconds : undefined;
       return { kind: 'failed', error: outcomeFailure(account, outcome), retryAfterSeconds };
     }
@@ -101,6 +103,15 @@ function requestFor(
   if (grant.kind !== 'refresh-token') return () => requestGrant(client, grant);
   if (refreshToken === undefined) throw noRefreshToken(account);
   return () => requestRefresh(client, refreshToken);
+}
+
+/** What the store has by now, if that is another sign-in than the one that was refused: somebody else's is not dead. */
+async function replacement(
+  locked: LockedStore,
+  { refreshToken }: StoredToken,
+): Promise<StoredToken | undefined> {
+  const current = await locked.read().catch(() => undefined);
+  return current?.refreshToken?.equals(refreshToken) === false ? current : undefined;
 }
 
 async function write(

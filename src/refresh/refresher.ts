@@ -36,6 +36,8 @@ export interface Refresher extends TokenSource {
   /** The store may hold something else now. */
   storeChanged(): Promise<void>;
   status(): RefresherStatus;
+  /** Whether nothing but the store, which was not there, keeps it from a token or from writing one. */
+  readonly waitsForStore: boolean;
   /** Of the stored content that it goes by. */
   readonly version: string;
   /** Refreshes only for who asks from now on. Resolves when no refresh is under way that has an answer to write. */
@@ -135,7 +137,7 @@ class AccountRefresher implements Refresher {
       const stored = await this.#options.store.read().catch(() => undefined);
       if (stored === undefined || this.#closing.signal.aborted) return;
       if (this.#flight || this.#version !== before) continue;
-      if (stored.version === before) return;
+      if (stored.version === before && !this.waitsForStore) return;
       this.#version = stored.version;
       this.#state = this.#healthy(stored);
       this.#sleep();
@@ -145,6 +147,13 @@ class AccountRefresher implements Refresher {
 
   get version(): string {
     return this.#version;
+  }
+
+  get waitsForStore(): boolean {
+    const state = this.#state;
+    return (
+      state.kind === 'unsaved' || (state.kind === 'troubled' && state.error.code === 'store-unavailable')
+    );
   }
 
   status(): RefresherStatus {

@@ -12,14 +12,16 @@ import {
 } from '../accounts/account.js';
 import { buildRoutes, describeConflict, describeMissingDefault, type Routes } from '../accounts/routing.js';
 import { accountsAt, type ServerName, upstreamsOf } from '../accounts/upstreams.js';
-import { AppError, toAppError } from '../core/errors.js';
+import { toAppError } from '../core/errors.js';
 import type { Logger } from '../core/logger.js';
 import type { SmtpHost } from '../providers/provider.js';
 import type { StoredToken } from '../tokens/token.js';
 import { accountToSignIn } from './account-to-sign-in.js';
 import { type Census, type CensusOptions, type Found, sameOverrides, takeCensus } from './census.js';
 import type { RequestGrant, RequestRefresh } from './refresh-once.js';
-import { signInCommand } from './failure.js';
+import { takeDatabaseCensus } from './database-census.js';
+import { watchDatabase } from './database-watch.js';
+import { tokenRemoved } from './failure.js';
 import { createRefresher, type Refresher, type RefresherStatus } from './refresher.js';
 import type { AccountDirectory, Lookup, ServerLookup } from './token-source.js';
 import { type DirectoryWatch, watchDirectories } from './watch.js';
@@ -88,13 +90,23 @@ class LiveRoster implements Roster {
   #lookups = new Map<AnyAccount, Lookup>();
   #upstreams: readonly SmtpHost[] = [];
   #scanning: Promise<void> | undefined;
-  #scanAgain = false;
+  /** What is to be looked at: these accounts of a database, or all. */
+  #toScan: 'all' | ReadonlySet<string> = new Set();
   #closed = false;
 
   constructor(options: RosterOptions) {
     this.#options = options;
-    const { clock, logger } = options;
-    this.#watch = watchDirectories({ clock, logger, onChange: () => this.#scan() });
+    const { clock, database, logger } = options;
+    this.#watch =
+      database === undefined
+        ? watchDirectories({ clock, logger, onChange: () => this.#scan() })
+        : watchDatabase({
+            clock,
+            database,
+            logger,
+            onChange: (names) => this.#scan(names),
+            onReturn: () => void this.#returned(),
+          });
   }
 
   async open(): Promise<void> {
@@ -169,17 +181,51 @@ class LiveRoster implements Roster {
     return [...this.#members.values()].some(({ kind }) => kind === 'live');
   }
 
-  #scan(): void {
+  #scan(names?: readonly string[]): void {
     if (this.#closed) return;
-    this.#scanAgain = true;
+    this.#toScan =
+      names === undefined || this.#toScan === 'all' ? 'all' : new Set([...this.#toScan, ...names]);
     this.#scanning ??= this.#scanUntilQuiet().finally(() => (this.#scanning = undefined));
   }
 
   async #scanUntilQuiet(): Promise<void> {
-    while (this.#scanAgain && !this.#closed) {
-      this.#scanAgain = false;
-      await this.#apply(await this.#take());
+    const isQuiet = () => this.#toScan !== 'all' && this.#toScan.size === 0;
+    while (!isQuiet() && !this.#closed) {
+      const what = this.#toScan;
+      this.#toScan = new Set();
+      try {
+        if (what === 'all') await this.#apply(await this.#take());
+        else await this.#lookAt([...what]);
+      } catch (error) {
+        // A database that is away tells when it is back.
+        const { hint, message } = toAppError(error);
+        this.#options.logger.warn({ hint }, `accounts cannot be looked at: ${message}`);
+      }
     }
+  }
+
+  /** Of a database; that of a whole fleet tells of each refresh, so no more is looked at than has changed. */
+  async #lookAt(names: readonly string[]): Promise<void> {
+    const { database } = this.#options;
+    if (database === undefined) return;
+    const found = await takeDatabaseCensus(this.#options, database, names);
+    if (this.#closed) return;
+    const admitted = found.map((each) => this.#admit(each));
+    const paths = new Set(found.map(({ path }) => path));
+    const gone = names.map((name) => database.placeOf(name)).filter((path) => !paths.has(path));
+    for (const path of gone) {
+      const member = this.#members.get(path);
+      if (member !== undefined) this.#miss(path, member, new Set());
+    }
+    if (gone.length > 0 || admitted.includes('other')) this.#route();
+  }
+
+  /** The store is back: what waited for nothing else goes on, first of all tokens that are to be written. */
+  async #returned(): Promise<void> {
+    this.#scan();
+    await this.#scanning;
+    for (const member of this.#members.values())
+      if (member.kind === 'live' && member.tokens.waitsForStore) void member.tokens.storeChanged();
   }
 
   #take(): Promise<Census> {
@@ -199,15 +245,19 @@ class LiveRoster implements Roster {
     await this.#watch.follow(directories);
   }
 
-  #admit(found: Found): void {
-    if (!('stored' in found)) return this.#break(found.path, found.account);
+  /** Whether the account is the same as before, be its token another, or one that has to be routed anew. */
+  #admit(found: Found): 'same' | 'other' {
+    if (!('stored' in found)) {
+      this.#break(found.path, found.account);
+      return 'other';
+    }
     const { account, path, store, stored } = found;
     const member = this.#members.get(path);
     this.#options.witness?.holds(account, stored);
     if (member?.kind === 'live' && sameOverrides(member.stored.overrides, stored.overrides)) {
       if (member.tokens.version !== stored.version) void member.tokens.storeChanged();
       member.stored = stored;
-      return;
+      return 'same';
     }
     if (member) this.#retire(member);
     const tokens = createRefresher({ ...this.#options, account, store, initial: stored });
@@ -216,6 +266,7 @@ class LiveRoster implements Roster {
       { account: account.name, tokenFile: path, provider: account.provider.name },
       member ? 'account changed' : 'account added',
     );
+    return 'other';
   }
 
   #break(path: string, broken: BrokenAccount): void {
@@ -242,7 +293,7 @@ class LiveRoster implements Roster {
       this.#members.delete(path);
       return;
     }
-    if (member.kind === 'live') this.#break(path, removed(member.account));
+    if (member.kind === 'live') this.#break(path, tokenRemoved(member.account));
   }
 
   #route(): void {
@@ -281,12 +332,4 @@ function lookupOf(member: Member): Lookup {
   if (canSubmit(account)) return { kind: 'usable', live: { account, tokens } };
   const { name, senders, submission, tokenFile } = account;
   return { kind: 'broken', account: { name, senders, tokenFile, problem: toAppError(submission) } };
-}
-
-function removed(account: Account): BrokenAccount {
-  const { name, senders, tokenFile } = account;
-  const problem = new AppError('token-missing', `the token file ${tokenFile} was removed`, {
-    hint: `put it back, or: ${signInCommand(account)}`,
-  });
-  return { name, tokenFile, senders, smtp: serverOf(account), problem };
 }

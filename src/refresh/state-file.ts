@@ -48,6 +48,11 @@ export async function findStateFile(
   return join(shared ? systemStateDirectory : userStateDirectory(env, homeDirectory), 'state.json');
 }
 
+/** Beside the state file: answers of token endpoints that could not be written into a database yet. */
+export function keptAnswersDirectory(stateFile: string): string {
+  return join(dirname(stateFile), 'answers');
+}
+
 /** The name that a refresh token goes by here. */
 export function fingerprint(refreshToken: Secret): string {
   return createHash('sha256').update(refreshToken.reveal()).digest('base64url');

@@ -10,7 +10,7 @@ import type { Secret } from '../core/secret.js';
 import { followLinks } from './follow-links.js';
 import { createFileStore, editTokenFile, type FileStoreOptions, targetOf } from './file-store.js';
 import { proveKeyringWritable, readKeyring, removeFromKeyring, writeKeyring } from './keyring.js';
-import type { TokenFields } from './format.js';
+import { editFields, parseToken, type TokenFields } from './format.js';
 import type { LockOptions } from './lock.js';
 import type { LockedStore, NewToken, Reservation, SignInSecrets, StoredToken, TokenStore } from './token.js';
 
@@ -40,6 +40,21 @@ export async function openKeyring(path: string, clock: Clock): Promise<SignInSec
   const target = await followLinks(path);
   await proveKeyringWritable(target, clock);
   return readKeyring(target, clock).catch(() => nothing);
+}
+
+/** The text of a token file with the secrets that the keyring has for it. Throws AppError keyring-unavailable or token-invalid. */
+export async function withSecrets(path: string, text: string, clock: Clock): Promise<string> {
+  const { refreshToken } = parseToken(text, path);
+  if (refreshToken !== undefined) return text;
+  const kept = await readKeyring(await followLinks(path), clock);
+  return editFields(
+    text,
+    {
+      ...(kept.refreshToken && { refresh_token: kept.refreshToken }),
+      ...(kept.clientSecret && { client_secret: kept.clientSecret }),
+    },
+    path,
+  );
 }
 
 function keptInKeyring(locked: LockedStore, options: FileStoreOptions, target: string): LockedStore {

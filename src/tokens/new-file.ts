@@ -12,6 +12,7 @@ import { editFields, parseToken, splitFields, type TokenFields } from './format.
 import { writeKeyring } from './keyring.js';
 import { type LockOptions, withLock } from './lock.js';
 import { type Ownership, readTokenText } from './read-file.js';
+import type { SignInSecrets } from './token.js';
 import { alreadyExists, type Replacement, reserveReplacement } from './replacement.js';
 
 export interface NewFileOptions extends LockOptions {
@@ -31,21 +32,34 @@ export async function checkTokenFileWritable(path: string, options: NewFileOptio
 }
 
 /** Throws AppError token-exists, token-unreadable (what it would replace), token-unwritable or keyring-unavailable. */
-export async function createTokenFile(
+export function createTokenFile(path: string, fields: TokenFields, options: NewFileOptions): Promise<void> {
+  const { rest, secrets } = options.keyring ? splitFields(fields) : { rest: fields, secrets: undefined };
+  return write(path, secrets, (existing) => editFields(existing ?? '{}', rest, path), options);
+}
+
+/** The same with a text to be taken over as it is, but for secrets that go into the keyring. Throws token-invalid too. */
+export async function copyToTokenFile(path: string, text: string, options: NewFileOptions): Promise<void> {
+  const { overrides, refreshToken } = parseToken(text, path);
+  if (!options.keyring) return write(path, undefined, () => text, options);
+  const { rest, secrets } = splitFields({
+    refresh_token: refreshToken,
+    ...(overrides.clientSecret && { client_secret: overrides.clientSecret }),
+  });
+  return write(path, secrets, () => editFields(text, rest, path), options);
+}
+
+async function write(
   path: string,
-  fields: TokenFields,
+  secrets: SignInSecrets | undefined,
+  textFrom: (existing: string | undefined) => string,
   options: NewFileOptions,
 ): Promise<void> {
-  const write = async () => {
+  const writeNow = async () => {
     const { replacement, text } = await prepare(path, options);
     try {
-      const { rest, secrets } = options.keyring ? splitFields(fields) : { rest: fields, secrets: undefined };
       if (secrets?.refreshToken !== undefined || secrets?.clientSecret !== undefined)
         await writeKeyring(await followLinks(path), secrets, options.clock);
-      await replacement.publish(
-        editFields(text ?? '{}', rest, path),
-        options.overwrite ? 'replace' : 'create',
-      );
+      await replacement.publish(textFrom(text), options.overwrite ? 'replace' : 'create');
     } finally {
       await replacement.release();
     }
@@ -53,10 +67,10 @@ export async function createTokenFile(
   const patience = new AbortController();
   const timer = options.clock.setTimer(lockPatienceMs, () => patience.abort());
   try {
-    await withLock(await followLinks(path), options, write, patience.signal);
+    await withLock(await followLinks(path), options, writeNow, patience.signal);
   } catch (error) {
     // A fresh sign-in outranks whatever is going on: the refresher drops a result that comes after it.
-    if (error instanceof AppError && error.code === 'token-locked') await write();
+    if (error instanceof AppError && error.code === 'token-locked') await writeNow();
     else throw error;
   } finally {
     timer.cancel();

@@ -51,6 +51,7 @@ describe('a misspelt key', () => {
   it('is looked for at every level', () => {
     expect(levels.map(({ path }) => path.join('.'))).toEqual([
       '',
+      'postgres',
       'providers.name',
       'providers.name.smtp',
       'accounts.name',

@@ -50,6 +50,7 @@ export function configurationKeys(): Map<string, readonly Key[]> {
     ['auth', group(auth)],
     ['oauth2', group(keysOf(auth['oauth2']))],
     ['limits', group(keysOf(keysOf(top['relay'])['limits']))],
+    ['postgres', group(keysOf(top['postgres']))],
     ['status', group(keysOf(top['status']))],
     ['socketmap', group(keysOf(top['socketmap']))],
   ]);

@@ -141,6 +141,7 @@ const groups = {
   auth: 'In auth, of an entry of listen',
   oauth2: 'In oauth2, of auth',
   limits: 'In limits, of relay',
+  postgres: 'In postgres',
   status: 'In status',
   socketmap: 'In socketmap',
 } as const;

@@ -31,7 +31,7 @@ export function runRevoke(options: RevokeOptions, ui: Ui): Promise<number> {
     const { clock } = context;
     const endpoint = await revocationEndpointOf(account, { clock, signal });
     // One in the keyring is known under the lock only.
-    if (account.tokenStore === 'file') refreshTokenOf(account, stored);
+    if (account.tokenStore !== 'keyring') refreshTokenOf(account, stored);
     if (options.yes !== true && !(await agreed(name, path, ui, signal))) return exitStatus.failed;
     const outcome = await withPatience(clock, signal, (patience) =>
       store.exclusively(async (locked) => {

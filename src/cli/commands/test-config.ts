@@ -58,8 +58,9 @@ async function examine(context: Context): Promise<Findings> {
   const warnings: Findings['warnings'][number][] = unknown.map((message) => ({ message, hint: undefined }));
   const errors: AppError[] = [];
   const tokenDirectories = config.tokenDirs ?? defaultTokenDirectories;
+  const database = await context.database();
   const census = await takeCensus(
-    { ...means, config, tokenDirectories, saslPasswd: logins },
+    { ...means, config, database, tokenDirectories, saslPasswd: logins },
     (problem) => void warnings.push(problem),
   );
   const accounts: Facts[] = [];

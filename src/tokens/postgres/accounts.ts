@@ -1,0 +1,157 @@
+/**
+ * The accounts in a PostgreSQL database, which any number of processes on any number of machines share: who they are,
+ * the store of each, and word of each change. A row holds what a token file would, encrypted.
+ */
+import type { PostgresSettings } from '../../config/postgres.js';
+import type { Clock } from '../../core/clock.js';
+import { AppError } from '../../core/errors.js';
+import type { StoredToken, TokenStore } from '../token.js';
+import { Database } from './database.js';
+import { KeptAnswers } from './kept-answers.js';
+import { createRowStore } from './row-store.js';
+import { type AccountRow, Rows, type UnreadableRow } from './rows.js';
+import { changeChannel, checkSchema, setUpStatement } from './schema.js';
+import { SealKeys } from './seal-keys.js';
+
+export type { AccountRow, UnreadableRow } from './rows.js';
+
+export interface AccountDatabaseOptions {
+  readonly settings: PostgresSettings;
+  /** Where answers are kept that can't be written yet; undefined: nowhere. */
+  readonly keptDirectory: string | undefined;
+  readonly clock: Clock;
+  readonly random: () => number;
+}
+
+export interface AddOptions {
+  readonly overwrite: boolean;
+  /** By default now. Milliseconds since the epoch. */
+  readonly writtenAt?: number;
+}
+
+export interface ChangeListener {
+  /** Names of accounts that were changed, added or removed, by this process too. */
+  readonly onChange: (names: readonly string[]) => void;
+  /** Anything may have changed: nobody listened for a while. */
+  readonly onReturn: () => void;
+  readonly onLost: (problem: AppError) => void;
+}
+
+/** Many changes at once are told of together. */
+const gatherMs = 50;
+
+export class AccountDatabase {
+  readonly rows: Rows;
+  readonly #database: Database;
+  readonly #options: AccountDatabaseOptions;
+  readonly #kept: KeptAnswers | undefined;
+
+  private constructor(options: AccountDatabaseOptions) {
+    const { clock, keptDirectory, random, settings } = options;
+    const keys = SealKeys.parse(settings.keys);
+    this.#options = options;
+    this.#database = new Database(settings, clock);
+    this.rows = new Rows(this.#database, keys);
+    this.#kept =
+      keptDirectory === undefined
+        ? undefined
+        : new KeptAnswers({ directory: keptDirectory, keys, clock, random });
+  }
+
+  /** Throws AppError config-invalid (the keys), store-unavailable or store-mismatch. */
+  static async open(options: AccountDatabaseOptions): Promise<AccountDatabase> {
+    const accounts = new AccountDatabase(options);
+    try {
+      await checkSchema(accounts.#database);
+      return accounts;
+    } catch (error) {
+      await accounts.close();
+      throw error;
+    }
+  }
+
+  /** Makes what is not there; harmless where it is. Throws AppError store-unavailable or store-mismatch. */
+  static async setUp(options: AccountDatabaseOptions): Promise<void> {
+    const accounts = new AccountDatabase(options);
+    try {
+      await accounts.#database.query(setUpStatement(options.settings.user));
+      await checkSchema(accounts.#database);
+    } finally {
+      await accounts.close();
+    }
+  }
+
+  get name(): string {
+    return this.#database.name;
+  }
+
+  /** How an account is called in messages, as a file is by its path. */
+  placeOf(name: string): string {
+    return this.rows.placeOf(name);
+  }
+
+  /** All, or those of these names. Throws AppError store-unavailable. */
+  list(names?: readonly string[]): Promise<(AccountRow | UnreadableRow)[]> {
+    return this.rows.read(names);
+  }
+
+  /** Throws AppError token-invalid. */
+  token(row: AccountRow): StoredToken {
+    return this.rows.token(row);
+  }
+
+  missing(name: string): AppError {
+    return this.rows.missing(name);
+  }
+
+  store(name: string): TokenStore {
+    const { clock, random } = this.#options;
+    return createRowStore({ name, rows: this.rows, kept: this.#kept, clock, random });
+  }
+
+  /** Puts a token file's text into the database. False when there is one, which stays unless it may be replaced. */
+  async add(name: string, text: string, { overwrite, writtenAt }: AddOptions): Promise<boolean> {
+    const now = writtenAt ?? this.#options.clock.now();
+    for (;;) {
+      if (await this.rows.add(name, text, now)) return true;
+      if (!overwrite) return false;
+      const [row] = await this.rows.read([name]);
+      if (row !== undefined && (await this.rows.replace(name, row.version, text, now)) !== undefined)
+        return true;
+    }
+  }
+
+  /** Puts into place what a process on this machine had to leave, as far as nobody else has the account now. */
+  async finishKeptAnswers(): Promise<void> {
+    for (const name of (await this.#kept?.accounts()) ?? []) {
+      const noPatience = AbortSignal.timeout(1_000);
+      await this.store(name)
+        .exclusively(() => Promise.resolve(), noPatience)
+        .catch(async (error: unknown) => {
+          if (error instanceof AppError && error.code === 'token-missing') await this.#kept?.forget(name);
+        });
+    }
+  }
+
+  watch({ onChange, onLost, onReturn }: ChangeListener): void {
+    const { clock } = this.#options;
+    const names = new Set<string>();
+    const tell = () => {
+      const gathered = [...names];
+      names.clear();
+      onChange(gathered);
+    };
+    this.#database.listen(changeChannel, {
+      onListening: onReturn,
+      onLost,
+      onNotice(name) {
+        if (names.size === 0) clock.setTimer(gatherMs, tell, { unref: true });
+        names.add(name);
+      },
+    });
+  }
+
+  close(): Promise<void> {
+    return this.#database.close();
+  }
+}
