@@ -55,7 +55,8 @@ async function stageDocumentation() {
     await write(`/usr/share/man/man${page.at(-1)}/${page}.gz`, gzipSync(text, { level: 9 }));
   }
   const place = '/usr/share/doc/mailbearer';
-  for (const name of ['README.md', 'docs', 'examples/systemd']) await copy(name, join(place, name));
+  const examples = ['systemd', 'prometheus', 'grafana'].map((name) => `examples/${name}`);
+  for (const name of ['README.md', 'docs', ...examples]) await copy(name, join(place, name));
   await write(`${place}/changelog.gz`, gzipSync(await readFile(join(source, 'CHANGELOG.md')), { level: 9 }));
   await copy('packaging/deb/copyright', join(place, 'copyright'));
 }

@@ -2,7 +2,7 @@
  * The Debian package, built by its script, and installed, removed and purged by dpkg in a directory that takes the place
  * of a machine: nothing of it reaches this one.
  */
-import { mkdir, readFile, stat, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, stat, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -90,6 +90,8 @@ describe.skipIf(toolsMissing('dpkg'))('the Debian package', () => {
       'usr/share/zsh/vendor-completions/_mailbearer',
       'usr/share/fish/vendor_completions.d/mailbearer.fish',
       'usr/share/doc/mailbearer/copyright',
+      'usr/share/doc/mailbearer/examples/prometheus/mailbearer.rules.yml',
+      'usr/share/doc/mailbearer/examples/grafana/mailbearer.json',
       'usr/share/doc/mailbearer/changelog.gz',
     ])
       expect((await stat(join(root, place))).size).toBeGreaterThan(0);
@@ -108,7 +110,13 @@ describe.skipIf(toolsMissing('dpkg'))('the Debian package', () => {
     expect(await fieldsOf('etc/passwd')).toBeDefined();
     await run('rm', [join(root, 'etc/tokens/a@b.example')]);
     await dpkg('--install', file);
+    // As `systemctl enable mailbearer.socket` does it.
+    const wants = join(root, 'etc/systemd/system/sockets.target.wants');
+    await mkdir(wants, { recursive: true });
+    await symlink('/lib/systemd/system/mailbearer.socket', join(wants, 'mailbearer.socket'));
     await dpkg('--purge', 'mailbearer');
+    const units = await readdir(join(root, 'etc/systemd/system'), { recursive: true }).catch(() => ['none']);
+    expect(units.filter((unit) => unit.includes('mailbearer'))).toEqual([]);
     expect(await left('etc/tokens')).toBe(false);
     expect(await fieldsOf('etc/passwd')).toBeUndefined();
   });
