@@ -130,9 +130,9 @@ class LiveDaemon implements Daemon {
     });
     this.#parts = next;
     socketmap.take();
-    await status.commit();
     this.#past.add(last);
     void this.#closeOnce(last, drained);
+    await status.commit();
     this.#sayWhere(before);
     this.#lookout.keepOnly(new Set(this.accounts().map(({ account }) => account.name)));
     if (config.stateDir !== last.config.stateDir)
