@@ -1,5 +1,5 @@
 /**
- * `mailbearer serve` as it runs for years: relay, status page, accounts, a command for events. Its configuration is read
+ * `mailbearer serve` as it runs for years: relay, status page, socketmap, accounts, a command for events. Its configuration is read
  * again and again, good or bad, and its token files are replaced, damaged, taken away and put back.
  */
 import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
@@ -38,6 +38,7 @@ export class SoakedDaemon {
   readonly port: number;
   readonly statusPort: number;
   readonly keyFile: string;
+  readonly socketmap: string;
   reloads = 0;
   changedFiles = 0;
   readonly #options: DaemonOptions;
@@ -53,6 +54,7 @@ export class SoakedDaemon {
     [this.port, this.statusPort, this.#otherPort] = ports;
     this.#options = options;
     this.keyFile = keyFileIn(options.directory);
+    this.socketmap = socketmapIn(options.directory);
     this.#life = life;
   }
 
@@ -178,11 +180,13 @@ function configuration(
     accounts: Object.fromEntries(senders.map((sender) => [sender, account])),
     relay: { listen: `127.0.0.1:${port}` },
     status: { listen: `127.0.0.1:${statusPort}`, key_file: keyFileIn(directory) },
+    socketmap: { listen: `unix:${socketmapIn(directory)}`, group: String(process.getgid?.()) },
     on_event: 'cat > /dev/null',
   };
 }
 
 const configFile = (directory: string) => join(directory, 'config.json');
+const socketmapIn = (directory: string) => join(directory, 'socketmap');
 const keyFileIn = (directory: string) => join(directory, 'status-key');
 const tokenFile = (directory: string, sender: string) => join(directory, 'tokens', sender);
 

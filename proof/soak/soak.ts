@@ -13,6 +13,7 @@ import type { Progress, Report } from '../report.js';
 import { startSink } from '../sink.js';
 import { stormyMood } from '../storm/mood.js';
 import { TokenDesk } from '../storm/token-desk.js';
+import { Askers } from './askers.js';
 import { Clients } from './clients.js';
 import { senders, SoakedDaemon } from './daemon.js';
 import { Gauge } from './gauge.js';
@@ -29,6 +30,7 @@ export interface SoakOptions {
 
 const clientsAtOnce = 8;
 const viewersAtOnce = 3;
+const askersAtOnce = 2;
 const samplesInAll = 200;
 const shortestSampleMs = 200;
 /** Of the time, before the first measurement at rest; what is loaded with the first message is loaded then. */
@@ -53,7 +55,7 @@ async function run({ program, progress, seconds, seed }: SoakOptions, teardown: 
   teardown.defer(remove);
   const authority = await createCertificateAuthority(join(directory, 'certificates'));
   const tokenDesk = teardown.add(await TokenDesk.start(random.fork(), tokenSeconds));
-  const phases: { clients: Clients; viewers: Viewers }[] = [];
+  const phases: { askers: Askers; clients: Clients; viewers: Viewers }[] = [];
   const sink = teardown.add(
     await startSink(
       {
@@ -82,10 +84,12 @@ async function run({ program, progress, seconds, seed }: SoakOptions, teardown: 
     setMaxListeners(0, signal);
     const clients = new Clients({ port: daemon.port, senders, signal });
     const viewers = new Viewers({ port: daemon.statusPort, keyFile: daemon.keyFile, signal });
-    phases.push({ clients, viewers });
+    const askers = new Askers({ path: daemon.socketmap, senders, signal });
+    phases.push({ askers, clients, viewers });
     const times = (count: number, act: () => Promise<void>) => Array.from({ length: count }, act);
     const all = Promise.all([
       ...times(clientsAtOnce, () => clients.send(random.fork())),
+      ...times(askersAtOnce, () => askers.ask(random.fork())),
       ...times(viewersAtOnce, () => viewers.look(random.fork())),
       daemon.reloadRepeatedly(random.fork(), signal),
       daemon.changeFilesRepeatedly(random.fork(), signal),
@@ -152,6 +156,7 @@ async function run({ program, progress, seconds, seed }: SoakOptions, teardown: 
       ['reloads', daemon.reloads],
       ['token files changed', daemon.changedFiles],
       ['visits to the status page', total(({ viewers }) => viewers.visits)],
+      ['tokens asked for', total(({ askers }) => askers.answers)],
       ['at rest, start', describe(before)],
       ['at rest, end', describe(after)],
       ['MiB under load, first and last quarter', `${mebibytes(first.rssBytes)}, ${mebibytes(last.rssBytes)}`],

@@ -21,6 +21,7 @@ it('a daemon under all kinds of trouble takes no more at the end than at the sta
     'reloads',
     'token files changed',
     'visits to the status page',
+    'tokens asked for',
   ])
     expect([name, named[name]]).not.toEqual([name, 0]);
 }, 90_000);
