@@ -2,12 +2,15 @@
  * A socket in a directory, whose mode and group say who may open it. It is nobody's but its owner's until they are set;
  * what a killed process left behind is replaced, and what is in use, or is no socket, stays.
  */
-import { chmod, chown, lstat, unlink } from 'node:fs/promises';
+import { chmod, chown, lstat, stat, unlink } from 'node:fs/promises';
 import { connect, type Server } from 'node:net';
+import { dirname } from 'node:path';
 import { systemErrorCode } from './errors.js';
 
 /** Its owner and its group. */
 const socketMode = 0o660;
+/** Of a directory: what is made in it gets its group. */
+const setGroupId = 0o2000;
 
 /** Rejects with the system's error. The path goes when the server is closed. */
 export async function listenLocally(server: Server, path: string, groupId?: number): Promise<void> {
@@ -29,9 +32,19 @@ export async function listenLocally(server: Server, path: string, groupId?: numb
 
 /** Lets owner and group open it; without `groupId`, the group stays as it is. Rejects with the system's error. */
 export async function admitGroup(path: string, groupId?: number): Promise<void> {
+  const { gid } = await lstat(path);
   // In a directory that hands its group down, nobody needs a right to give it away.
-  if (groupId !== undefined && (await lstat(path)).gid !== groupId) await chown(path, -1, groupId);
+  if (groupId !== undefined && gid !== groupId)
+    await chown(path, -1, groupId).catch(async (error: unknown) => {
+      // systemd's PrivateUsers= hides the groups of others, so that the directory alone knows which it is.
+      if (systemErrorCode(error) !== 'EINVAL' || !(await handsDown(dirname(path), gid))) throw error;
+    });
   await chmod(path, socketMode);
+}
+
+async function handsDown(directory: string, groupId: number): Promise<boolean> {
+  const { gid, mode } = await stat(directory);
+  return gid === groupId && (mode & setGroupId) !== 0;
 }
 
 function listen(server: Server, path: string): Promise<void> {

@@ -152,7 +152,7 @@ async function requireGroup(group: string): Promise<number> {
 function failed({ group, listen }: SocketmapSettings, cause: unknown): AppError {
   const where = listen.kind === 'unix' ? listen.path : formatListenAddress(listen);
   const code = systemErrorCode(cause);
-  const isGroup = code === 'EPERM' && listen.kind === 'unix';
+  const isGroup = (code === 'EPERM' || code === 'EINVAL') && listen.kind === 'unix';
   return new AppError(
     'listen-failed',
     isGroup
