@@ -7,8 +7,8 @@ COPY package.json package-lock.json ./
 RUN npm ci --ignore-scripts
 COPY tsconfig.json tsconfig.build.json ./
 COPY src ./src
-# The keyring of a desktop is optional, and no use in a container.
-RUN npm run build && npm prune --ignore-scripts --omit=dev --omit=optional
+# The keyring of a desktop is no use in a container; PostgreSQL is, and as optional.
+RUN npm run build && npm prune --ignore-scripts --omit=dev && rm -r node_modules/@napi-rs
 
 FROM node:22-bookworm-slim
 RUN groupadd --system --gid 10001 mailbearer \

@@ -41,12 +41,31 @@ async function stageProgram() {
   await symlink('../lib/mailbearer/bin/mailbearer.js', join(stage, 'usr/bin/mailbearer'));
 }
 
-/** Those that npm installs with neither --include=dev nor --include=optional, which are for one kind of machine each. */
+/** All that the program may load, but what is made for one kind of machine, and what is no use without that. */
 async function runtimePackages() {
   const { packages } = JSON.parse(await readFile(join(source, 'package-lock.json'), 'utf8'));
-  return Object.entries(packages)
-    .filter(([path, { dev, devOptional, optional }]) => path !== '' && !dev && !devOptional && !optional)
-    .map(([path]) => path);
+  const found = new Set();
+  const visit = (from) => {
+    const { dependencies, optionalDependencies } = packages[from];
+    for (const name of Object.keys({ ...dependencies, ...optionalDependencies })) {
+      const path = placeOf(name, from, packages);
+      if (name === '@napi-rs/keyring' || path === undefined || packages[path].cpu || found.has(path))
+        continue;
+      found.add(path);
+      visit(path);
+    }
+  };
+  visit('');
+  return [...found];
+}
+
+/** As Node.js looks for it: beside its user first, and then further and further out. */
+function placeOf(name, from, packages) {
+  const path = `${from === '' ? '' : `${from}/`}node_modules/${name}`;
+  if (path in packages) return path;
+  return from === ''
+    ? undefined
+    : placeOf(name, from.replace(/\/?node_modules\/(?:@[^/]+\/)?[^/]+$/, ''), packages);
 }
 
 async function stageDocumentation() {

@@ -34,6 +34,14 @@ describe('the Dockerfile', () => {
     expect(last).not.toMatch(/npm/);
   });
 
+  it('brings what is optional, but the keyring', () => {
+    const { optionalDependencies } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
+      optionalDependencies: Record<string, string>;
+    };
+    expect(dockerfile).toMatch(/npm prune --ignore-scripts --omit=dev && rm -r node_modules\/@napi-rs$/m);
+    expect(Object.keys(optionalDependencies)).toContain('pg');
+  });
+
   it('copies what is there and is not left out', () => {
     const ignore = readFileSync(join(root, '.dockerignore'), 'utf8').split('\n');
     const named = [...dockerfile.matchAll(/^COPY (?!--from)(.*) \S+$/gm)].flatMap(([, names = '']) =>

@@ -80,6 +80,10 @@ describe.skipIf(toolsMissing('dpkg'))('the Debian package', () => {
       // It has no accounts to speak of; what must not be is a library that is missing.
       expect(String(error)).not.toContain('ERR_MODULE_NOT_FOUND'),
     );
+    // Whether a database keeps the tokens is for the configuration to say.
+    await run('node', ['--input-type=module', '--eval', `await import('pg')`], {
+      cwd: join(root, 'usr/lib/mailbearer'),
+    });
     const unit = await readFile(join(root, 'usr/lib/systemd/system/mailbearer.service'), 'utf8');
     expect(unit).toContain('\nExecStart=/usr/bin/mailbearer serve\n');
     for (const place of [
