@@ -4,6 +4,7 @@
  * the key to add or to correct, when a part is missing or wrong.
  */
 import type { AccountSettings, Config, TokenStoreName } from '../config/config.js';
+import { perConfig } from '../config/per-config.js';
 import { isLoopbackHost, isPlaceholder, parseEndpoint, parseProxy } from '../config/values.js';
 import { AppError } from '../core/errors.js';
 import { Secret } from '../core/secret.js';
@@ -99,7 +100,7 @@ function chooseProvider(known: Known): {
     readEndpoint(known, config.providers.get(name)?.tokenEndpoint);
   const named = settings?.provider ?? (settings?.issuer === undefined ? undefined : oidc.name);
   if (named === undefined) {
-    const found = own ?? general ?? new URL(saslXoauth2Endpoint);
+    const found = own ?? general ?? saslXoauth2Default;
     const provider = providerAt(config, found);
     const configured = own ?? entryEndpoint(provider) ?? general;
     return { provider, endpoint: configured ?? found, configured: configured !== undefined };
@@ -117,10 +118,13 @@ function chooseProvider(known: Known): {
   throw incomplete(known, 'token_endpoint', 'has no token endpoint', hint);
 }
 
+const saslXoauth2Default = new URL(saslXoauth2Endpoint);
+const endpointOf = perConfig((_config, text) => parseEndpoint(text));
+
 /** The configuration's endpoints have been checked; a bad one is the token file's. */
 function readEndpoint(known: Known, text: string | undefined): URL | undefined {
   if (text === undefined) return undefined;
-  const result = parseEndpoint(text);
+  const result = endpointOf(known.config, text);
   if ('value' in result) return result.value;
   const hint = `correct "token_endpoint" in ${known.tokenFile}, or remove it there to use the configuration's`;
   throw incomplete(known, 'token_endpoint', `has a wrong token_endpoint: ${result.problem}`, hint);

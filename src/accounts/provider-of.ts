@@ -4,6 +4,7 @@
  */
 import type { ClientSettings, Config, ProviderSettings, TokenStoreName } from '../config/config.js';
 import { orDidYouMean } from '../config/nearest.js';
+import { perConfig } from '../config/per-config.js';
 import { AppError } from '../core/errors.js';
 import {
   oidc,
@@ -18,7 +19,7 @@ import {
  * A preset or an entry of `providers`; an entry named like a preset changes that preset's fields. Throws
  * AppError config-invalid that names the known ones.
  */
-export function resolveProvider(config: Config, name: string): Provider {
+export const resolveProvider = perConfig((config, name): Provider => {
   const preset = presets.get(name);
   const entry = config.providers.get(name);
   if (preset === undefined && entry === undefined) {
@@ -28,7 +29,7 @@ export function resolveProvider(config: Config, name: string): Provider {
     });
   }
   return applySettings(preset ?? ownProvider(name, entry), entry);
-}
+});
 
 /** Without consent asked for anew, OpenID providers drop offline_access (OpenID Connect Core, 11). */
 function ownProvider(name: string, entry: ProviderSettings | undefined): Provider {

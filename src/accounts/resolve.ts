@@ -3,7 +3,7 @@
  * called, whose mail it submits. Pure: what is on disk is handed in. Promises never to throw for a bad account:
  * one that cannot be used comes back as a BrokenAccount that says why and still owns its senders.
  */
-import { basename, resolve } from 'node:path';
+import { basename } from 'node:path';
 import type { AccountSettings, Config } from '../config/config.js';
 import { isAddress } from '../config/values.js';
 import { AppError } from '../core/errors.js';
@@ -11,6 +11,7 @@ import type { SmtpHost } from '../providers/provider.js';
 import type { AnyAccount, TokenFileOverrides } from './account.js';
 import { resolveConnection } from './connection.js';
 import { applySettings, resolveProvider } from './provider-of.js';
+import { findSettings } from './settings-entry.js';
 
 export interface AccountSource {
   /** Absolute path, as configured or as found in a token directory. */
@@ -34,7 +35,21 @@ export function resolveAccount(config: Config, source: AccountSource): AnyAccoun
   try {
     if (problem !== undefined) throw withProvider(problem, settings?.provider);
     const connection = resolveConnection({ config, name, tokenFile, overrides, settings, user });
-    return { name, tokenFile, user, senders, debug: settings?.debug, ...connection };
+    const { client, grant, provider, refreshWindowSeconds, submission, tokenStore } = connection;
+    // Written out: of what is spread each has a shape of its own, which takes as much memory again.
+    return {
+      name,
+      tokenFile,
+      user,
+      senders,
+      debug: settings?.debug,
+      provider,
+      client,
+      grant,
+      tokenStore,
+      submission,
+      refreshWindowSeconds,
+    };
   } catch (error) {
     if (!(error instanceof AppError)) throw error;
     return { name, tokenFile, senders, smtp: configuredServer(config, settings), problem: error };
@@ -56,27 +71,6 @@ function withProvider(problem: AppError, provider: string | undefined): AppError
     publicDetail,
     cause,
   });
-}
-
-/** By `token_file`, else by the file's name, else by login name; an entry with a file of its own has no other. */
-export function findSettings(config: Config, source: AccountSource): [string, AccountSettings] | undefined {
-  const entries = [...config.accounts];
-  const path = resolve(source.tokenFile);
-  const byPath = entries.find(([, { tokenFile }]) => tokenFile !== undefined && resolve(tokenFile) === path);
-  if (byPath !== undefined) return byPath;
-  const free = entries.filter(([, { tokenFile }]) => tokenFile === undefined);
-  const file = basename(path);
-  const login = source.overrides?.user || (isAddress(file) ? file : source.saslPasswdUser);
-  return (
-    free.find(([key]) => sameWord(key, file)) ??
-    free.find(([key]) => sameWord(key, login)) ??
-    free.find(([, { user }]) => sameWord(user, login))
-  );
-}
-
-/** Addresses are compared without case here, as everywhere; two keys that differ in nothing else are refused. */
-function sameWord(a: string | undefined, b: string | undefined): boolean {
-  return a !== undefined && a.toLowerCase() === b?.toLowerCase();
 }
 
 function loginName(source: AccountSource, key?: string, settings?: AccountSettings): string | undefined {

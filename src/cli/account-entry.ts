@@ -6,7 +6,7 @@
 import { basename, dirname } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { isBroken, type TokenFileOverrides } from '../accounts/account.js';
-import { findSettings } from '../accounts/resolve.js';
+import { findSettings } from '../accounts/settings-entry.js';
 import type { AccountSettings, Config } from '../config/config.js';
 import { parseConfig } from '../config/parse.js';
 import { defaultTokenDirectories } from '../config/paths.js';

@@ -12,7 +12,7 @@ import {
   resolveProvider,
   tokenStoreOf,
 } from '../accounts/provider-of.js';
-import { findSettings } from '../accounts/resolve.js';
+import { findSettings } from '../accounts/settings-entry.js';
 import type { ClientSettings, Config, TokenStoreName } from '../config/config.js';
 import { parseEndpoint, parseProxy } from '../config/values.js';
 import { AppError } from '../core/errors.js';

@@ -17,6 +17,7 @@ import { type AccountSource, resolveAccount } from '../accounts/resolve.js';
 import { type SaslLogins, saslLogin } from '../accounts/sasl-passwd.js';
 import type { Config } from '../config/config.js';
 import { defaultTokenDirectories } from '../config/paths.js';
+import { mapConcurrently } from '../core/concurrently.js';
 import { type AppError, systemErrorCode, toAppError } from '../core/errors.js';
 import { Secret } from '../core/secret.js';
 import { directoriesOf, listTokenFiles, type TokenFileEntry } from '../tokens/directory.js';
@@ -26,6 +27,7 @@ import type { LockOptions } from '../tokens/lock.js';
 import { createTokenFile } from '../tokens/new-file.js';
 import type { AccountDatabase } from '../tokens/postgres/accounts.js';
 import type { StoredToken, TokenStore } from '../tokens/token.js';
+import type { CensusMemory } from './census-memory.js';
 import { takeDatabaseCensus } from './database-census.js';
 
 export interface CensusOptions extends LockOptions {
@@ -52,40 +54,54 @@ export type Found =
 
 export interface Census {
   readonly found: readonly Found[];
+  /** Of the files that no link leads to: what happens to one of those is no other's business. */
+  readonly plain: ReadonlySet<string>;
   /** Where a change can change this: the token directories, and those of the files that symlinks lead to. */
   readonly directories: readonly string[];
 }
 
-/** `onProblem` hears of each token directory that cannot be listed; of the default ones, one or both may be missing. */
+/** Each read waits for the file system, not for us. */
+const readsAtOnce = 16;
+
+/**
+ * `onProblem` hears of each token directory that cannot be listed; of the default ones, one or both may be missing.
+ * @param memory of a census before
+ */
 export async function takeCensus(
   options: CensusOptions,
   onProblem: (problem: AppError) => void,
+  memory?: CensusMemory,
 ): Promise<Census> {
   const { config, database, tokenDirectories } = options;
-  if (database !== undefined) return { found: await takeDatabaseCensus(options, database), directories: [] };
+  if (database !== undefined)
+    return { found: await takeDatabaseCensus(options, database), plain: new Set(), directories: [] };
   const listed = await listTokenFiles(tokenDirectories, (problem) => {
     if (config.tokenDirs !== undefined || systemErrorCode(problem.cause) !== 'ENOENT') onProblem(problem);
   });
   const entries = await addConfigured(config, listed);
-  const found: Found[] = [];
-  for (const { path } of entries) found.push(await readAccount(options, path));
+  const found = await mapConcurrently(entries, readsAtOnce, ({ path }) =>
+    memory === undefined ? readAccount(options, path) : memory.recall(path, () => readAccount(options, path)),
+  );
+  memory?.keepOnly(new Set(entries.map(({ path }) => path)));
   const names = new Set(found.map(({ account }) => account.name));
   const home = tokenDirectories[0] ?? defaultTokenDirectories[0]!;
   for (const name of config.accounts.keys())
     if (!names.has(name)) found.push(await readAccount(options, join(home, name)));
   const directories = new Set([...tokenDirectories, ...entries.flatMap(directoriesOf)]);
-  return { found, directories: [...directories] };
+  const plain = new Set(entries.flatMap(({ path, target }) => (path === target ? [path] : [])));
+  return { found, plain, directories: [...directories] };
 }
 
 /** A file that `token_file` names goes by that path, wherever else it was found. */
 async function addConfigured(config: Config, listed: TokenFileEntry[]): Promise<TokenFileEntry[]> {
   const entries = [...listed];
+  const places = new Map(listed.map(({ target }, at) => [target, at]));
   for (const { tokenFile: path } of config.accounts.values()) {
     if (path === undefined) continue;
     const target = await realpath(path).catch(() => path);
-    const at = entries.findIndex((entry) => entry.target === target);
-    if (at < 0) entries.push({ path, target });
-    else entries[at] = { path, target };
+    const at = places.get(target) ?? entries.length;
+    places.set(target, at);
+    entries[at] = { path, target };
   }
   return entries;
 }

@@ -3,27 +3,31 @@
  * second, and none disturbs another. An account that was known stays known when its file breaks or goes, so that
  * its mail waits instead of leaving through another account. Errors at start are thrown, later ones are logged.
  */
-import {
-  type Account,
-  type AnyAccount,
-  type BrokenAccount,
-  canSubmit,
-  serverOf,
-} from '../accounts/account.js';
+import { type Account, type AnyAccount, type BrokenAccount, serverOf } from '../accounts/account.js';
 import { buildRoutes, describeConflict, describeMissingDefault, type Routes } from '../accounts/routing.js';
 import { accountsAt, type ServerName, upstreamsOf } from '../accounts/upstreams.js';
 import { toAppError } from '../core/errors.js';
 import type { Logger } from '../core/logger.js';
 import type { SmtpHost } from '../providers/provider.js';
-import type { StoredToken } from '../tokens/token.js';
+import type { AccountDatabase } from '../tokens/postgres/accounts.js';
 import { accountToSignIn } from './account-to-sign-in.js';
-import { type Census, type CensusOptions, type Found, sameOverrides, takeCensus } from './census.js';
+import {
+  type Census,
+  type CensusOptions,
+  type Found,
+  readAccount,
+  sameOverrides,
+  takeCensus,
+} from './census.js';
+import { CensusMemory } from './census-memory.js';
+import { accountOf, lookupOf, type Member } from './member.js';
 import type { RequestGrant, RequestRefresh } from './refresh-once.js';
 import { takeDatabaseCensus } from './database-census.js';
 import { watchDatabase } from './database-watch.js';
 import { tokenRemoved } from './failure.js';
-import { createRefresher, type Refresher, type RefresherStatus } from './refresher.js';
+import { createRefresher, type RefresherStatus } from './refresher.js';
 import type { AccountDirectory, Lookup, ServerLookup } from './token-source.js';
+import { type Changed, ScanQueue } from './scan-queue.js';
 import { type DirectoryWatch, watchDirectories } from './watch.js';
 import type { RefreshWitness } from './witness.js';
 
@@ -57,15 +61,6 @@ export interface Roster extends AccountDirectory {
   close(): Promise<void>;
 }
 
-type Member =
-  | {
-      readonly kind: 'live';
-      readonly account: Account;
-      readonly tokens: Refresher;
-      stored: StoredToken;
-    }
-  | { readonly kind: 'broken'; readonly account: BrokenAccount };
-
 /** Throws AppError config-invalid when two accounts claim a sender or the default account is none. */
 export async function openRoster(options: RosterOptions): Promise<Roster> {
   const roster = new LiveRoster(options);
@@ -78,6 +73,9 @@ export async function openRoster(options: RosterOptions): Promise<Roster> {
   }
 }
 
+/** More accounts that are added at once are counted in the log, not named. */
+const mostNamed = 100;
+
 class LiveRoster implements Roster {
   readonly #options: RosterOptions;
   readonly #watch: DirectoryWatch;
@@ -89,22 +87,24 @@ class LiveRoster implements Roster {
   #routes: Routes = buildRoutes([]);
   #lookups = new Map<AnyAccount, Lookup>();
   #upstreams: readonly SmtpHost[] = [];
-  #scanning: Promise<void> | undefined;
-  /** What is to be looked at: these accounts of a database, or all. */
-  #toScan: 'all' | ReadonlySet<string> = new Set();
+  readonly #scans = new ScanQueue((changed) => this.#scan(changed));
+  readonly #memory: CensusMemory;
+  #plain: ReadonlySet<string> = new Set();
+  #addsMany = false;
   #closed = false;
 
   constructor(options: RosterOptions) {
     this.#options = options;
     const { clock, database, logger } = options;
+    this.#memory = new CensusMemory(clock);
     this.#watch =
       database === undefined
-        ? watchDirectories({ clock, logger, onChange: () => this.#scan() })
+        ? watchDirectories({ clock, logger, onChange: (paths) => this.#scans.add(paths) })
         : watchDatabase({
             clock,
             database,
             logger,
-            onChange: (names) => this.#scan(names),
+            onChange: (names) => void this.#scans.add(names),
             onReturn: () => void this.#returned(),
           });
   }
@@ -152,8 +152,7 @@ class LiveRoster implements Roster {
   }
 
   async look(): Promise<void> {
-    this.#scan();
-    await this.#scanning;
+    await this.#scans.add();
     const changed = [...this.#members.values()].flatMap((member) =>
       member.kind === 'live' && member.tokens.version !== member.stored.version ? [member.tokens] : [],
     );
@@ -163,7 +162,7 @@ class LiveRoster implements Roster {
   async rest(): Promise<void> {
     this.#closed = true;
     this.#watch.close();
-    await this.#scanning;
+    await this.#scans.close();
     const members = [...this.#members.values()];
     const resting = members.map((member) => (member.kind === 'live' ? member.tokens.rest() : undefined));
     await Promise.all([...resting, ...this.#leaving]);
@@ -172,7 +171,7 @@ class LiveRoster implements Roster {
   async close(): Promise<void> {
     this.#closed = true;
     this.#watch.close();
-    await this.#scanning;
+    await this.#scans.close();
     for (const member of this.#members.values()) this.#retire(member);
     await Promise.all(this.#leaving);
   }
@@ -181,35 +180,24 @@ class LiveRoster implements Roster {
     return [...this.#members.values()].some(({ kind }) => kind === 'live');
   }
 
-  #scan(names?: readonly string[]): void {
-    if (this.#closed) return;
-    this.#toScan =
-      names === undefined || this.#toScan === 'all' ? 'all' : new Set([...this.#toScan, ...names]);
-    this.#scanning ??= this.#scanUntilQuiet().finally(() => (this.#scanning = undefined));
-  }
-
-  async #scanUntilQuiet(): Promise<void> {
-    const isQuiet = () => this.#toScan !== 'all' && this.#toScan.size === 0;
-    while (!isQuiet() && !this.#closed) {
-      const what = this.#toScan;
-      this.#toScan = new Set();
-      try {
-        if (what === 'all') await this.#apply(await this.#take());
-        else await this.#lookAt([...what]);
-      } catch (error) {
-        // A database that is away tells when it is back.
-        const { hint, message } = toAppError(error);
-        this.#options.logger.warn({ hint }, `accounts cannot be looked at: ${message}`);
-      }
+  async #scan(changed: Changed): Promise<void> {
+    const { database, logger } = this.#options;
+    try {
+      const isEnough =
+        changed !== 'all' &&
+        (await (database === undefined ? this.#readSome(changed) : this.#lookAt(database, [...changed])));
+      if (!isEnough) await this.#apply(await this.#take());
+    } catch (error) {
+      // A database that is away tells when it is back.
+      const { hint, message } = toAppError(error);
+      logger.warn({ hint }, `accounts cannot be looked at: ${message}`);
     }
   }
 
   /** Of a database; that of a whole fleet tells of each refresh, so no more is looked at than has changed. */
-  async #lookAt(names: readonly string[]): Promise<void> {
-    const { database } = this.#options;
-    if (database === undefined) return;
+  async #lookAt(database: AccountDatabase, names: readonly string[]): Promise<boolean> {
     const found = await takeDatabaseCensus(this.#options, database, names);
-    if (this.#closed) return;
+    if (this.#closed) return true;
     const admitted = found.map((each) => this.#admit(each));
     const paths = new Set(found.map(({ path }) => path));
     const gone = names.map((name) => database.placeOf(name)).filter((path) => !paths.has(path));
@@ -218,26 +206,48 @@ class LiveRoster implements Roster {
       if (member !== undefined) this.#miss(path, member, new Set());
     }
     if (gone.length > 0 || admitted.includes('other')) this.#route();
+    return true;
+  }
+
+  /** Files that are known, and still there: to read all others for them would be too much with each refresh. */
+  async #readSome(paths: ReadonlySet<string>): Promise<boolean> {
+    let isOther = false;
+    for (const path of paths) {
+      if (!this.#plain.has(path) || this.#members.get(path)?.kind !== 'live') return false;
+      const found = await this.#memory.recall(path, () => readAccount(this.#options, path));
+      if (!('stored' in found)) return false;
+      if (this.#closed) return true;
+      isOther = this.#admit(found) === 'other' || isOther;
+    }
+    if (isOther) this.#route();
+    return true;
   }
 
   /** The store is back: what waited for nothing else goes on, first of all tokens that are to be written. */
   async #returned(): Promise<void> {
-    this.#scan();
-    await this.#scanning;
+    await this.#scans.add();
     for (const member of this.#members.values())
       if (member.kind === 'live' && member.tokens.waitsForStore) void member.tokens.storeChanged();
   }
 
   #take(): Promise<Census> {
     const { logger } = this.#options;
-    return takeCensus(this.#options, ({ hint, message }) =>
-      this.#sayOnce(message, () => logger.warn({ hint }, message)),
+    return takeCensus(
+      this.#options,
+      ({ hint, message }) => this.#sayOnce(message, () => logger.warn({ hint }, message)),
+      this.#memory,
     );
   }
 
-  async #apply({ directories, found }: Census): Promise<void> {
+  async #apply({ directories, found, plain }: Census): Promise<void> {
+    const { logger } = this.#options;
     if (this.#closed) return;
+    this.#plain = plain;
+    const before = this.#members.size;
+    this.#addsMany = found.length - before > mostNamed;
     for (const each of found) this.#admit(each);
+    if (this.#addsMany) logger.info({ accounts: this.#members.size - before }, 'accounts added');
+    this.#addsMany = false;
     const paths = new Set(found.map(({ path }) => path));
     const names = new Set(found.map(({ account }) => account.name));
     for (const [path, member] of this.#members) if (!paths.has(path)) this.#miss(path, member, names);
@@ -262,17 +272,17 @@ class LiveRoster implements Roster {
     if (member) this.#retire(member);
     const tokens = createRefresher({ ...this.#options, account, store, initial: stored });
     this.#members.set(path, { kind: 'live', account, tokens, stored });
-    this.#options.logger.info(
+    this.#options.logger[this.#addsMany ? 'debug' : 'info'](
       { account: account.name, tokenFile: path, provider: account.provider.name },
       member ? 'account changed' : 'account added',
     );
     return 'other';
   }
 
-  #break(path: string, broken: BrokenAccount): void {
+  #break(path: string, broken: BrokenAccount): boolean {
     const member = this.#members.get(path);
     const { problem } = broken;
-    if (member?.kind === 'broken' && member.account.problem.message === problem.message) return;
+    if (member?.kind === 'broken' && member.account.problem.message === problem.message) return false;
     if (member) this.#retire(member);
     // A file that can no longer be read does not take away the senders that it was known by.
     const known = member && accountOf(member);
@@ -283,6 +293,7 @@ class LiveRoster implements Roster {
     const { code, hint, message } = problem;
     this.#options.witness?.broken({ ...broken, name });
     this.#options.logger.error({ account: name, code, hint }, `account ${name} cannot be used: ${message}`);
+    return true;
   }
 
   /** The file is gone. An account that came back under another path is not missed. */
@@ -320,16 +331,4 @@ class LiveRoster implements Roster {
     this.#said.add(message);
     say();
   }
-}
-
-function accountOf(member: Member): AnyAccount {
-  return member.account;
-}
-
-function lookupOf(member: Member): Lookup {
-  if (member.kind === 'broken') return { kind: 'broken', account: member.account };
-  const { account, tokens } = member;
-  if (canSubmit(account)) return { kind: 'usable', live: { account, tokens } };
-  const { name, senders, submission, tokenFile } = account;
-  return { kind: 'broken', account: { name, senders, tokenFile, problem: toAppError(submission) } };
 }

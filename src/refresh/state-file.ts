@@ -28,6 +28,8 @@ export interface StateFileOptions {
 
 /** Several changes belong together, and none is worth a write of its own. */
 const writeAfterMs = 1_000;
+/** The file is written whole, so of thousands of accounts more changes are written together. */
+const writeAfterMsPerAccount = 6;
 const day = 86_400_000;
 /** An account of which nothing was heard for so long is gone. */
 const forgetAfterMs = 90 * day;
@@ -61,6 +63,8 @@ export function fingerprint(refreshToken: Secret): string {
 export class StateFile {
   readonly #options: StateFileOptions;
   #state: State;
+  /** The fingerprints that are remembered of an account. */
+  #prints: Map<string, Set<string>>;
   /** What was changed here since it was last written. */
   #changed = { tokens: new Set<string>(), accounts: new Set<string>() };
   #timer: Timer | undefined;
@@ -70,6 +74,7 @@ export class StateFile {
   private constructor(options: StateFileOptions, state: State) {
     this.#options = options;
     this.#state = state;
+    this.#prints = printsIn(state);
   }
 
   /** A file that is not there or cannot be understood is an empty one. */
@@ -83,8 +88,7 @@ export class StateFile {
 
   /** The fingerprint that is remembered of an account's refresh token. */
   printOf(name: string): string | undefined {
-    for (const [print, { account }] of this.#state.tokens) if (account === name) return print;
-    return undefined;
+    return this.#prints.get(name)?.values().next().value;
   }
 
   get path(): string {
@@ -97,12 +101,13 @@ export class StateFile {
 
   /** What is remembered of the account's other tokens is forgotten. */
   setToken(print: string, memory: TokenMemory): void {
-    for (const [other, { account }] of this.#state.tokens)
-      if (account === memory.account && other !== print) {
+    for (const other of this.#prints.get(memory.account) ?? [])
+      if (other !== print) {
         this.#state.tokens.delete(other);
         this.#changed.tokens.add(other);
       }
     this.#state.tokens.set(print, memory);
+    this.#prints.set(memory.account, new Set([print]));
     this.#changed.tokens.add(print);
     this.setAccount(memory.account, this.account(memory.account) ?? {});
   }
@@ -128,7 +133,8 @@ export class StateFile {
   }
 
   #writeSoon(): void {
-    this.#timer ??= this.#options.clock.setTimer(writeAfterMs, () => void this.flush(), { unref: true });
+    const delayMs = Math.max(writeAfterMs, this.#state.accounts.size * writeAfterMsPerAccount);
+    this.#timer ??= this.#options.clock.setTimer(delayMs, () => void this.flush(), { unref: true });
   }
 
   async #write(): Promise<void> {
@@ -144,6 +150,7 @@ export class StateFile {
       for (const name of changed.accounts) carry(name, this.#state.accounts, state.accounts);
       forgetGone(state, clock.now());
       this.#state = state;
+      this.#prints = printsIn(state);
       await this.#replace(formatState(state), ownership ?? (await ownerOfNew(path)));
       this.#saidUnwritable = false;
     } catch (error) {
@@ -174,6 +181,13 @@ export class StateFile {
       `cannot write ${path}, so the age of sign-ins is not known after a restart: ${describeCause(cause)}`,
     );
   }
+}
+
+function printsIn({ tokens }: State): Map<string, Set<string>> {
+  const prints = new Map<string, Set<string>>();
+  for (const [print, { account }] of tokens)
+    prints.set(account, (prints.get(account) ?? new Set()).add(print));
+  return prints;
 }
 
 function carry<T>(

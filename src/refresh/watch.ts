@@ -1,10 +1,11 @@
 /**
  * Says when something may have changed in the directories of token files: within about 100 ms where the kernel
- * tells, within half a second for a directory that does not exist yet or cannot be watched, and every 30 s in
- * any case, for file systems whose kernel does not tell. What changed is for the listener to find out.
+ * tells, within half a second for a directory that does not exist yet or cannot be watched, and every 30 s (less often
+ * where a look takes long) in any case, for file systems whose kernel does not tell. What changed is for the listener to find out.
  */
 import { type FSWatcher, type Stats, watch } from 'node:fs';
 import { stat } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { Clock, Timer } from '../core/clock.js';
 import { describeCause } from '../core/errors.js';
 import type { Logger } from '../core/logger.js';
@@ -20,11 +21,15 @@ export interface DirectoryWatch {
 const debounceMs = 100;
 const quickLookMs = 500;
 const rescanMs = 30_000;
+/** Of all the time, at most so much is spent on looking without having been told: one part in so many. */
+const rescanShare = 200;
+const longestRescanMs = 600_000;
 
 export interface WatchOptions {
   readonly clock: Clock;
   readonly logger: Logger;
-  readonly onChange: () => void;
+  /** `paths` may have changed and nothing else has; undefined when anything may have. It may take its time. */
+  readonly onChange: (paths?: ReadonlySet<string>) => unknown;
 }
 
 export function watchDirectories(options: WatchOptions): DirectoryWatch {
@@ -38,6 +43,10 @@ class Watch implements DirectoryWatch {
   readonly #options: WatchOptions;
   readonly #watched = new Map<string, Watched>();
   readonly #unwatchable = new Set<string>();
+  /** What has changed since the listener was last told. */
+  #paths = new Set<string>();
+  #anything = false;
+  #rescanMs = rescanMs;
   #debounce: Timer | undefined;
   #quickLook: Timer | undefined;
   #rescan: Timer | undefined;
@@ -84,7 +93,8 @@ class Watch implements DirectoryWatch {
   #watch(directory: string): FSWatcher | undefined {
     try {
       const watcher = watch(directory, { persistent: false }, (_event, name) => {
-        if (name === null || !isScratchName(name)) this.#changed();
+        if (name === null) this.#changed();
+        else if (!isScratchName(name)) this.#changed(join(directory, name));
       });
       watcher.on('error', (error) => {
         this.#warn(directory, error);
@@ -109,16 +119,30 @@ class Watch implements DirectoryWatch {
   }
 
   /** From the first event on, so that a directory that never rests is read all the same. */
-  #changed(): void {
+  #changed(path?: string): void {
+    if (path === undefined) this.#anything = true;
+    else this.#paths.add(path);
     if (this.#closed || this.#debounce) return;
     this.#debounce = this.#options.clock.setTimer(
       debounceMs,
       () => {
         this.#debounce = undefined;
-        this.#options.onChange();
+        const paths = this.#anything ? undefined : this.#paths;
+        this.#anything = false;
+        this.#paths = new Set();
+        void this.#tell(paths);
       },
       { unref: true },
     );
+  }
+
+  async #tell(paths: ReadonlySet<string> | undefined): Promise<void> {
+    const { clock, onChange } = this.#options;
+    const startedAt = clock.monotonic();
+    await onChange(paths);
+    const tookMs = clock.monotonic() - startedAt;
+    if (paths === undefined)
+      this.#rescanMs = Math.min(Math.max(rescanMs, tookMs * rescanShare), longestRescanMs);
   }
 
   #scheduleQuickLook(): void {
@@ -139,7 +163,7 @@ class Watch implements DirectoryWatch {
   #scheduleRescan(): void {
     if (this.#closed) return;
     this.#rescan = this.#options.clock.setTimer(
-      rescanMs,
+      this.#rescanMs,
       () => {
         this.#changed();
         this.#scheduleRescan();

@@ -3,6 +3,7 @@
  * real file once. What cannot be read is listed all the same: an account that is known and cannot be used must
  * not look like one that was never there.
  */
+import type { Dirent } from 'node:fs';
 import { readdir, realpath, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { AppError, describeCause, systemErrorCode } from '../core/errors.js';
@@ -26,20 +27,26 @@ export async function listTokenFiles(
 ): Promise<TokenFileEntry[]> {
   const found = new Map<string, TokenFileEntry>();
   for (const directory of directories) {
-    const names = await listNames(directory, onProblem);
-    for (const name of names) {
-      const path = resolve(directory, name);
-      if (!(await mayBeToken(path, name))) continue;
-      const target = await realpath(path).catch(() => path);
+    const entries = await listEntries(directory, onProblem);
+    const real = await realpath(directory).catch(() => directory);
+    for (const entry of entries) {
+      const path = resolve(directory, entry.name);
+      // Asking for each of thousands of files takes as long as reading them.
+      const isPlain = entry.isFile();
+      if (!isPlain && !(await mayBeToken(path, entry.name))) continue;
+      const target = isPlain ? join(real, entry.name) : await realpath(path).catch(() => path);
       if (!found.has(target)) found.set(target, { path, target });
     }
   }
   return [...found.values()];
 }
 
-async function listNames(directory: string, onProblem: (problem: AppError) => void): Promise<string[]> {
+async function listEntries(directory: string, onProblem: (problem: AppError) => void): Promise<Dirent[]> {
   try {
-    return (await readdir(directory)).filter(isTokenFileName).toSorted();
+    const entries = await readdir(directory, { withFileTypes: true });
+    return entries
+      .filter(({ name }) => isTokenFileName(name))
+      .toSorted((one, other) => (one.name < other.name ? -1 : 1));
   } catch (cause) {
     const missing = systemErrorCode(cause) === 'ENOENT';
     const hint = missing

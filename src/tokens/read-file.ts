@@ -47,7 +47,8 @@ export async function readTokenText(path: string): Promise<TokenText> {
 
 /** The token that `text` holds; equal texts have equal versions. Throws AppError token-invalid. */
 export function storedToken(text: string, writtenAt: number, path: string): StoredToken {
-  return { ...parseToken(text, path), writtenAt, version: versionOf(text) };
+  const { accessToken, expiresAt, overrides, refreshToken } = parseToken(text, path);
+  return { accessToken, expiresAt, refreshToken, overrides, writtenAt, version: versionOf(text) };
 }
 
 /** 43 characters, of base64url. */

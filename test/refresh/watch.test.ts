@@ -50,6 +50,19 @@ it('hears of files that are made, changed, replaced and removed', async () => {
   expect(await heard(() => rm(file))).toBe(true);
 });
 
+it('names the files, where nothing else can have changed', async () => {
+  const told: (ReadonlySet<string> | undefined)[] = [];
+  watch.close();
+  watch = watchDirectories({ clock: systemClock, logger, onChange: (paths) => void told.push(paths) });
+  await watch.follow([directory]);
+  await vi.waitFor(() => expect(told).toEqual([undefined]));
+  await writeFile(join(directory, 'a@b.example'), '1');
+  await writeFile(join(directory, 'c@b.example'), '2');
+  const named = () => new Set(told.slice(1).flatMap((paths) => [...(paths ?? ['anything'])]));
+  const both = new Set([join(directory, 'a@b.example'), join(directory, 'c@b.example')]);
+  await vi.waitFor(() => expect(named()).toEqual(both));
+});
+
 it('hears of what happened between the first look and the watch', async () => {
   expect(await heard(() => watch.follow([directory]))).toBe(true);
 });
@@ -120,6 +133,29 @@ it('looks every 30 s in any case, for a file system that tells nothing', async (
   expect(looks).toBe(3);
   silent.close();
   expect(clock.nextTimerMs).toBeUndefined();
+});
+
+it('looks less often where a look takes long', async () => {
+  const clock = new VirtualClock();
+  let looks = 0;
+  watch.close();
+  watch = watchDirectories({
+    clock,
+    logger,
+    async onChange() {
+      looks++;
+      await clock.advance(1_000);
+    },
+  });
+  await clock.advance(30_200);
+  await vi.waitFor(() => expect(looks).toBe(1));
+  await clock.advance(30_200);
+  const afterOne = looks;
+  await clock.advance(170_000);
+  expect(afterOne).toBe(2);
+  expect(looks).toBe(2);
+  await clock.advance(200_000);
+  expect(looks).toBe(3);
 });
 
 it('counts many events as one change', async () => {
