@@ -232,10 +232,14 @@ function secondsToExpiry({ clock, nameAccounts, roster }: StatusSource): readonl
   return one(Math.min(...lives.map(([, seconds]) => seconds)));
 }
 
-function messagesByOutcome({ figures, nameAccounts }: StatusSource): readonly Sample[] {
+function messagesByOutcome({ figures, nameAccounts, roster }: StatusSource): readonly Sample[] {
+  const names = new Set([
+    ...roster.accounts().map(({ account }) => account.name),
+    ...figures.byAccount.keys(),
+  ]);
   const outcomes = { sent: 'sent', deferred: 'deferred', refused: 'refused', cut_off: 'cutOff' } as const;
   return Object.entries(outcomes).flatMap(([outcome, key]): Sample[] => {
-    const counts = [...figures.byAccount].map(([account, of]) => [account, of[key]] as const);
+    const counts = [...names].map((name) => [name, figures.byAccount.get(name)?.[key] ?? 0] as const);
     return nameAccounts
       ? counts.map(([account, count]) => [{ outcome, account }, count])
       : [[{ outcome }, total(counts.map(([, count]) => count))]];
