@@ -1,6 +1,6 @@
 // @ts-check
 /**
- * `npm run proof:storm`, `proof:fuzz`, `proof:refresh`, `proof:guess` and `proof:soak`: the long forms of what `npm test`
+ * `npm run proof:storm`, `proof:fuzz`, `proof:refresh`, `proof:fleet`, `proof:guess` and `proof:soak`: the long forms of what `npm test`
  * does briefly. Progress goes to standard error, figures to standard output; the exit status is 1 when a fault was found, 2 when the command
  * line is wrong.
  *
@@ -53,6 +53,11 @@ async function prove() {
     const { guess } = await import(join(compiled, 'proof/guess/guess.js'));
     return guess({ ...options, program, progress });
   }
+  if ('accounts' in options) {
+    /** @type {typeof import('./fleet/fleet.js')} */
+    const { proveFleet } = await import(join(compiled, 'proof/fleet/fleet.js'));
+    return proveFleet({ ...options, program, progress });
+  }
   if ('minutes' in options) {
     /** @type {typeof import('./soak/soak.js')} */
     const { soak } = await import(join(compiled, 'proof/soak/soak.js'));
@@ -76,8 +81,8 @@ setTimeout(() => {
 /** Ends the process when it is wrong. */
 function commandLine() {
   try {
-    if (name === 'storm' || name === 'fuzz' || name === 'refresh' || name === 'guess' || name === 'soak')
-      return readOptions(args, defaults[name]);
+    if (Object.hasOwn(defaults, name))
+      return readOptions(args, defaults[/** @type {keyof typeof defaults} */ (name)]);
     throw new TypeError(`there is no proof "${name}"`);
   } catch (error) {
     if (!(error instanceof TypeError)) throw error;

@@ -33,6 +33,7 @@ describe('the command line of a proof', () => {
       'npm run proof:fuzz -- [--count N] [--seed N] [--seconds N]',
       'npm run proof:refresh -- [--kills N] [--seed N] [--seconds N]',
       'npm run proof:guess -- [--guesses N] [--seed N] [--seconds N]',
+      'npm run proof:fleet -- [--accounts N] [--life N] [--seed N] [--seconds N]',
       'npm run proof:soak -- [--minutes N] [--seed N]',
     ]);
   });

@@ -8,6 +8,7 @@ import { AppError } from '../../core/errors.js';
 import type { StoredToken, TokenStore } from '../token.js';
 import { Database } from './database.js';
 import { KeptAnswers } from './kept-answers.js';
+import { Leases } from './lease.js';
 import { createRowStore } from './row-store.js';
 import { type AccountRow, Rows, type UnreadableRow } from './rows.js';
 import { changeChannel, checkSchema, setUpStatement } from './schema.js';
@@ -44,6 +45,7 @@ export class AccountDatabase {
   readonly rows: Rows;
   readonly #database: Database;
   readonly #options: AccountDatabaseOptions;
+  readonly #leases: Leases;
   readonly #kept: KeptAnswers | undefined;
 
   private constructor(options: AccountDatabaseOptions) {
@@ -52,6 +54,7 @@ export class AccountDatabase {
     this.#options = options;
     this.#database = new Database(settings, clock);
     this.rows = new Rows(this.#database, keys);
+    this.#leases = new Leases({ rows: this.rows, clock, random, place: keptDirectory ?? '' });
     this.#kept =
       keptDirectory === undefined
         ? undefined
@@ -105,8 +108,8 @@ export class AccountDatabase {
   }
 
   store(name: string): TokenStore {
-    const { clock, random } = this.#options;
-    return createRowStore({ name, rows: this.rows, kept: this.#kept, clock, random });
+    const { clock } = this.#options;
+    return createRowStore({ name, rows: this.rows, leases: this.#leases, kept: this.#kept, clock });
   }
 
   /** Puts a token file's text into the database. False when there is one, which stays unless it may be replaced. */
@@ -142,7 +145,7 @@ export class AccountDatabase {
       onChange(gathered);
     };
     this.#database.listen(changeChannel, {
-      onListening: onReturn,
+      onListening: () => void this.#leases.settle().then(onReturn),
       onLost,
       onNotice(name) {
         if (names.size === 0) clock.setTimer(gatherMs, tell, { unref: true });

@@ -19,33 +19,66 @@ export interface LeaseOptions {
   readonly rows: Rows;
   readonly clock: Clock;
   readonly random: () => number;
+  /** Where this process keeps answers that it can't write; "" for nowhere. */
+  readonly place: string;
 }
 
-export class Lease {
-  private constructor(
-    private readonly rows: Rows,
-    private readonly name: string,
-    private readonly owner: string,
-  ) {}
+/** The leases of one process. */
+export class Leases {
+  readonly #options: LeaseOptions;
+  /** Owner to name: those that may stand in the database though nothing is done under them any more. */
+  readonly #left = new Map<string, string>();
+
+  constructor(options: LeaseOptions) {
+    this.#options = options;
+  }
 
   /** Waits for a living owner until `signal` aborts (AppError token-locked then). Throws AppError token-missing too. */
-  static async take(
-    name: string,
-    { clock, random, rows }: LeaseOptions,
-    signal: AbortSignal | undefined,
-  ): Promise<Lease> {
-    const owner = JSON.stringify({ ...(await ownIdentity()), nonce: randomWord(random) });
+  async take(name: string, signal: AbortSignal | undefined): Promise<Lease> {
+    const { clock, place, random, rows } = this.#options;
+    const owner = JSON.stringify({ ...(await ownIdentity()), place, nonce: randomWord(random) });
     let former: Former = { owner: '', isGone: false };
     for (let pollMs = firstPollMs; ; pollMs = Math.min(pollMs * 1.5, longestPollMs)) {
       if (signal?.aborted) throw busy(rows.placeOf(name));
-      if (await take(rows, name, owner, former)) return new Lease(rows, name, owner);
+      if (await this.#take(name, owner, former))
+        return new Lease(rows, name, owner, () => this.#leave(name, owner));
       const holder = await holderOf(rows, name);
-      former = { owner: holder.owner, isGone: await isGoneFromHere(holder) };
-      if (former.isGone || mayTakeOver(holder, rows)) continue;
+      const isGone = this.#left.has(holder.owner) || (await isGoneFromHere(holder, place));
+      former = { owner: holder.owner, isGone };
+      if (isGone || mayTakeOver(holder, rows)) continue;
       former = { owner: '', isGone: false };
       await sleep(clock, pollMs * (0.75 + 0.5 * random()), signal).catch(() => undefined);
     }
   }
+
+  /** Gives up what could not be given up while the database was away. Never rejects. */
+  async settle(): Promise<void> {
+    for (const [owner, name] of [...this.#left])
+      if (await giveUp(this.#options.rows, name, owner)) this.#left.delete(owner);
+  }
+
+  async #take(name: string, owner: string, former: Former): Promise<boolean> {
+    try {
+      return await take(this.#options.rows, name, owner, former);
+    } catch (error) {
+      // It may have been taken all the same.
+      this.#leave(name, owner);
+      throw error;
+    }
+  }
+
+  #leave(name: string, owner: string): void {
+    this.#left.set(owner, name);
+  }
+}
+
+export class Lease {
+  constructor(
+    private readonly rows: Rows,
+    private readonly name: string,
+    private readonly owner: string,
+    private readonly leave: () => void,
+  ) {}
 
   /**
    * From now on it lasts anew, and the database was just seen to be writable. Throws AppError token-locked when it is
@@ -60,14 +93,21 @@ export class Lease {
     if (renewed.length === 0) throw busy(this.rows.placeOf(this.name));
   }
 
-  /** What can't be given up ends by itself. */
+  /** What can't be given up now is given up later, or ends by itself. */
   async release(): Promise<void> {
-    await this.rows.database
-      .query(
-        `UPDATE mailbearer.account SET lease_owner = NULL, lease_until = NULL WHERE name = $1 AND lease_owner = $2`,
-        [this.name, this.owner],
-      )
-      .catch(() => undefined);
+    if (!(await giveUp(this.rows, this.name, this.owner))) this.leave();
+  }
+}
+
+async function giveUp(rows: Rows, name: string, owner: string): Promise<boolean> {
+  try {
+    await rows.database.query(
+      `UPDATE mailbearer.account SET lease_owner = NULL, lease_until = NULL WHERE name = $1 AND lease_owner = $2`,
+      [name, owner],
+    );
+    return true;
+  } catch {
+    return false;
   }
 }
 
@@ -112,17 +152,21 @@ function mayTakeOver({ ended, owner }: Holder, { database }: Rows): boolean {
   return owner !== '' && ended && database.upForMs >= leaseMs;
 }
 
-/** Of an owner on this machine it is known whether it lives; of any other, only that its time is over. */
-async function isGoneFromHere({ owner }: Holder): Promise<boolean> {
-  const identity = identityOf(owner);
-  return identity !== undefined && (await isGone(identity));
+/**
+ * Of an owner on this machine it is known whether it lives. If it does not, what it had to leave is found at once only
+ * where it left it here, too; another will look there when it is started again.
+ */
+async function isGoneFromHere({ owner }: Holder, place: string): Promise<boolean> {
+  const { identity, place: left } = read(owner);
+  return identity !== undefined && left === place && (await isGone(identity));
 }
 
-function identityOf(owner: string): ReturnType<typeof parseIdentity> {
+function read(owner: string): { identity?: ReturnType<typeof parseIdentity>; place?: unknown } {
   try {
-    return parseIdentity(JSON.parse(owner));
+    const { place, ...identity } = JSON.parse(owner) as Record<string, unknown>;
+    return { identity: parseIdentity(identity), place };
   } catch {
-    return undefined;
+    return {};
   }
 }
 

@@ -10,24 +10,24 @@ import { Secret } from '../../core/secret.js';
 import { mergeToken } from '../format.js';
 import type { LockedStore, NewToken, Reservation, StoredToken, TokenStore } from '../token.js';
 import type { KeptAnswers, Space } from './kept-answers.js';
-import { Lease } from './lease.js';
+import type { Lease, Leases } from './lease.js';
 import type { AccountRow, Rows } from './rows.js';
 
 export interface RowStoreOptions {
   readonly name: string;
   readonly rows: Rows;
+  readonly leases: Leases;
   /** Undefined: nothing is kept on this machine. */
   readonly kept: KeptAnswers | undefined;
   readonly clock: Clock;
-  readonly random: () => number;
 }
 
 export function createRowStore(options: RowStoreOptions): TokenStore {
-  const { name, rows } = options;
+  const { leases, name, rows } = options;
   return {
     read: async () => rows.token(await rows.readOne(name)),
     async exclusively(work, signal) {
-      const lease = await Lease.take(name, options, signal);
+      const lease = await leases.take(name, signal);
       try {
         await finishKeptAnswer(options);
         return await work(new LockedRow(options, lease));

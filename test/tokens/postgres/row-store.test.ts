@@ -138,8 +138,23 @@ describe.skipIf(postgresMissing())('accounts in PostgreSQL', () => {
       const waiting = accounts.store(name).exclusively(() => Promise.resolve(), AbortSignal.timeout(300));
       await expect(waiting).rejects.toMatchObject({ code: 'token-locked' });
       const gone = { ...(await ownIdentity()), startTime: '1', nonce: 'n' };
-      await sqlOnAccount(`lease_owner = '${JSON.stringify(gone)}'`);
+      const ownedBy = (place: string) =>
+        sqlOnAccount(`lease_owner = '${JSON.stringify({ ...gone, place })}'`);
+      // What it left may lie elsewhere.
+      await ownedBy('/elsewhere');
+      const patient = accounts.store(name).exclusively(() => Promise.resolve(), AbortSignal.timeout(300));
+      await expect(patient).rejects.toMatchObject({ code: 'token-locked' });
+      await ownedBy(join(directory, 'kept'));
       expect(await refresh(accounts.store(name), answering(1))).toMatchObject({ kind: 'refreshed' });
+    });
+
+    it('that can be given up only when the database is back is given up then', async () => {
+      const [accounts, other] = [await open(), await open()];
+      await addAccount(accounts);
+      accounts.watch({ onChange: () => undefined, onReturn: () => undefined, onLost: () => undefined });
+      await accounts.store(name).exclusively(() => server.stop());
+      await server.begin();
+      expect(await refresh(other.store(name), answering(1))).toMatchObject({ kind: 'refreshed' });
     });
 
     it('is not used to ask with a token that is no longer the one in the row', async () => {
