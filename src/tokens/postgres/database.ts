@@ -9,6 +9,7 @@ import type { Client, ClientConfig, Pool } from 'pg';
 import { type PostgresSettings, postgresName } from '../../config/postgres.js';
 import { type Clock, sleep } from '../../core/clock.js';
 import { AppError, describeCause, systemErrorCode } from '../../core/errors.js';
+import { Turns } from './turns.js';
 
 type Row = Record<string, unknown>;
 type Values = readonly (string | number | boolean | Buffer | readonly string[] | null)[];
@@ -36,6 +37,7 @@ export class Database {
   readonly #settings: PostgresSettings;
   readonly #clock: Clock;
   readonly #closing = new AbortController();
+  readonly #turns = new Turns(sessions);
   #pool: Promise<Pool> | undefined;
   #upSince: number | undefined;
   readonly #listening = new Set<Promise<void>>();
@@ -52,7 +54,16 @@ export class Database {
   }
 
   /** One statement, which is a transaction of its own. Throws AppError store-unavailable or store-mismatch. */
-  async query<R extends Row>(text: string, values: Values = []): Promise<readonly R[]> {
+  query<R extends Row>(text: string, values: Values = []): Promise<readonly R[]> {
+    return this.#turns.run(true, () => this.#query<R>(text, values));
+  }
+
+  /** The same, when nobody else is in a hurry: for whoever holds no lease. */
+  queryInTurn<R extends Row>(text: string, values: Values = []): Promise<readonly R[]> {
+    return this.#turns.run(false, () => this.#query<R>(text, values));
+  }
+
+  async #query<R extends Row>(text: string, values: Values): Promise<readonly R[]> {
     const askedAt = this.#clock.monotonic();
     try {
       const pool = await this.#open();
@@ -60,7 +71,9 @@ export class Database {
       this.#upSince ??= askedAt;
       return rows;
     } catch (error) {
-      throw this.#failure(error);
+      const failure = this.#failure(error);
+      if (failure.code === 'store-unavailable') this.#turns.failWaiting(failure);
+      throw failure;
     }
   }
 

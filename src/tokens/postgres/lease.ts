@@ -119,7 +119,7 @@ interface Former {
 
 /** Who is about to be served does not wait behind another statement on this row, but looks again later. */
 async function take(rows: Rows, name: string, owner: string, former: Former): Promise<boolean> {
-  const taken = await rows.database.query(
+  const taken = await rows.database.queryInTurn(
     `WITH free AS (
        SELECT name FROM mailbearer.account
        WHERE name = $1 AND (lease_owner IS NULL OR lease_owner = $3 AND ($4 OR lease_until <= now()))
@@ -139,7 +139,7 @@ interface Holder {
 }
 
 async function holderOf(rows: Rows, name: string): Promise<Holder> {
-  const [row] = await rows.database.query<{ owner: string; ended: boolean }>(
+  const [row] = await rows.database.queryInTurn<{ owner: string; ended: boolean }>(
     `SELECT coalesce(lease_owner, '') AS owner, coalesce(lease_until <= now(), true) AS ended
      FROM mailbearer.account WHERE name = $1`,
     [name],
