@@ -6,6 +6,7 @@ import { defaultTokenDirectories, saslPasswdFile } from '../config/paths.js';
 import type { Clock } from '../core/clock.js';
 import type { Logger } from '../core/logger.js';
 import { openDatabase } from '../refresh/open-database.js';
+import { RefreshPace } from '../refresh/pace.js';
 import { openRoster, type Roster } from '../refresh/roster.js';
 import type { RefreshWitness } from '../refresh/witness.js';
 import type { Deadlines } from '../relay/deadlines.js';
@@ -52,6 +53,7 @@ export async function openParts(config: Config, around: Surroundings, before?: P
     config,
     database,
     witness,
+    pace: new RefreshPace(clock, random),
     tokenDirectories: config.tokenDirs ?? defaultTokenDirectories,
     saslPasswd: await readSaslPasswd(saslPasswdFile),
     makesFiles: true,

@@ -12,6 +12,7 @@ import { refreshOnce, type RefreshResult, type RequestGrant, type RequestRefresh
 import { expiredOnArrival, mayPass, noTokenYet } from './failure.js';
 import { type Flight, takeOff } from './flight.js';
 import { type HeldToken, holdToken, policyOf } from './held-token.js';
+import { type Place, RefreshPace } from './pace.js';
 import { RefreshLog } from './refresh-log.js';
 import { nextAttemptAt, type RefreshPolicy } from './schedule.js';
 import type { AccessToken, TokenSource } from './token-source.js';
@@ -28,6 +29,8 @@ export interface RefresherOptions {
   readonly logger: Logger;
   readonly requestRefresh: RequestRefresh;
   readonly requestGrant: RequestGrant;
+  /** Shared with other accounts; by default it has one of its own. */
+  readonly pace?: RefreshPace | undefined;
   /** Hears how each refresh ended. */
   readonly witness?: RefreshWitness | undefined;
 }
@@ -89,6 +92,7 @@ class AccountRefresher implements Refresher {
   readonly #options: RefresherOptions;
   readonly #policy: RefreshPolicy;
   readonly #log: RefreshLog;
+  readonly #place: Place;
   readonly #closing = new AbortController();
   #state: State;
   /** Of the stored token that #state speaks of. */
@@ -99,10 +103,11 @@ class AccountRefresher implements Refresher {
   #resting = false;
 
   constructor(options: RefresherOptions) {
-    const { account, initial } = options;
+    const { account, clock, initial, pace, random } = options;
     this.#options = options;
     this.#policy = policyOf(account);
     this.#log = new RefreshLog(account, options.logger, options.witness);
+    this.#place = (pace ?? new RefreshPace(clock, random)).enter(account);
     this.#version = initial.version;
     this.#state = this.#healthy(initial);
     this.#sleep();
@@ -170,12 +175,14 @@ class AccountRefresher implements Refresher {
 
   async rest(): Promise<void> {
     this.#resting = true;
+    this.#place.leave();
     this.#timer?.cancel();
     await this.#flight?.finished;
   }
 
   async close(): Promise<void> {
     this.#closing.abort();
+    this.#place.leave();
     this.#timer?.cancel();
     this.#writeAgainNow.abort();
     await this.#flight?.finished;
@@ -205,6 +212,7 @@ class AccountRefresher implements Refresher {
 
   #refresh(): Flight {
     this.#timer?.cancel();
+    this.#place.noTurn();
     this.#flight ??= takeOff(
       this.#options.clock,
       patienceMs,
@@ -219,6 +227,8 @@ class AccountRefresher implements Refresher {
 
   async #fly(settle: () => void): Promise<void> {
     const { account, clock, requestGrant, requestRefresh, store } = this.#options;
+    const wait = this.#place.begin();
+    if (wait !== undefined) await wait;
     const startedAt = clock.monotonic();
     const lockPatience = new AbortController();
     const timer = clock.setTimer(lockPatienceMs, () => lockPatience.abort(), { unref: true });
@@ -238,6 +248,7 @@ class AccountRefresher implements Refresher {
       signal: AbortSignal.any([lockPatience.signal, this.#closing.signal]),
     });
     timer.cancel();
+    this.#place.end();
     this.#land(result, clock.monotonic() - startedAt);
   }
 
@@ -292,7 +303,10 @@ class AccountRefresher implements Refresher {
 
   #healthy(stored: StoredToken): State {
     const held = this.#hold(stored);
-    return held ? { kind: 'holding', held, nextAt: held.dueAt } : { kind: 'due', nextAt: this.#now() };
+    if (held === undefined) return { kind: 'due', nextAt: this.#now() };
+    if (this.#resting || this.#closing.signal.aborted) return { kind: 'holding', held, nextAt: held.dueAt };
+    const dueAt = this.#place.book({ issuedAt: held.issuedAt, expiresAt: stored.expiresAt }, held.dueAt);
+    return { kind: 'holding', held: { ...held, dueAt }, nextAt: dueAt };
   }
 
   #hold(facts: Parameters<typeof holdToken>[0]): HeldToken | undefined {
@@ -306,11 +320,13 @@ class AccountRefresher implements Refresher {
   /** Until the next attempt is due. */
   #sleep(): void {
     this.#timer?.cancel();
+    this.#place.noTurn();
     const isIdle = this.#resting || this.#closing.signal.aborted;
     if (isIdle || this.#flight || this.#state.kind === 'unsaved') return;
     const { nextAt } = this.#state;
     const wait = Math.min(nextAt - this.#now(), longestSleepMs);
-    const wake = () => (nextAt <= this.#now() ? this.#refresh() : this.#sleep());
+    const go = () => void this.#refresh();
+    const wake = () => (nextAt <= this.#now() ? this.#place.turn(go) : this.#sleep());
     this.#timer = this.#options.clock.setTimer(wait, wake, { unref: true });
   }
 }

@@ -21,6 +21,7 @@ import {
 } from './census.js';
 import { CensusMemory } from './census-memory.js';
 import { accountOf, lookupOf, type Member } from './member.js';
+import type { RefreshPace } from './pace.js';
 import type { RequestGrant, RequestRefresh } from './refresh-once.js';
 import { takeDatabaseCensus } from './database-census.js';
 import { watchDatabase } from './database-watch.js';
@@ -35,6 +36,7 @@ export interface RosterOptions extends CensusOptions {
   readonly logger: Logger;
   readonly requestRefresh: RequestRefresh;
   readonly requestGrant: RequestGrant;
+  readonly pace?: RefreshPace | undefined;
   readonly witness?: RefreshWitness | undefined;
 }
 
