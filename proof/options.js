@@ -12,7 +12,7 @@ export const defaults = {
   fuzz: { count: 1_000_000, seed: 1, seconds: 600 },
   refresh: { kills: 1000, seed: 1, seconds: 1200 },
   guess: { guesses: 10_000, seed: 1, seconds: 600 },
-  fleet: { accounts: 1000, life: 20, seed: 1, seconds: 300 },
+  fleet: { accounts: 1000, life: 30, seed: 1, seconds: 300 },
   soak: { minutes: 10, seed: 1 },
 };
 

@@ -26,7 +26,7 @@ interface SignIn {
   ended: boolean;
 }
 
-/** An answer that came so long before a kill may have died with the process. */
+/** An answer that came so shortly before a kill, or before the end of the socket was noticed, may have died with the process. */
 const momentMs = 1_000;
 const latencyMs = [3, 30] as const;
 
@@ -87,6 +87,7 @@ export class StrictDesk {
 
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const daemon = Number(request.url?.slice(1));
+    const askedAt = performance.now();
     const [account = '', number] = (
       new URLSearchParams(await text(request)).get('refresh_token') ?? ''
     ).split(' ');
@@ -97,9 +98,11 @@ export class StrictDesk {
     response.once('close', () => signIn.asking--);
     const [least, most] = latencyMs;
     await sleep(this.#options.random.between(least, most));
-    if (request.socket.destroyed) return;
+    // That a socket has ended may be known later than who was killed.
+    const isDead = this.#kills.some((kill) => kill.daemon === daemon && kill.at >= askedAt);
+    if (isDead || request.socket.destroyed) return;
     if (Number(number) !== signIn.number) {
-      if (!signIn.ended) this.#end(account, Number(number), signIn);
+      if (!signIn.ended) this.#end(account, Number(number), signIn, daemon);
       return void response.writeHead(400).end('{"error":"invalid_grant"}');
     }
     signIn.ended = false;
@@ -119,17 +122,20 @@ export class StrictDesk {
     response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(answer));
   }
 
-  #end(account: string, shown: number, signIn: SignIn): void {
+  #end(account: string, shown: number, signIn: SignIn, daemon: number): void {
     const { answered, number } = signIn;
     signIn.ended = true;
-    const mayHaveDied =
-      answered !== undefined &&
-      shown === number - 1 &&
-      this.#kills.some(
-        ({ at, daemon }) => daemon === answered.daemon && at >= answered.at && at - answered.at < momentMs,
+    const { at, daemon: receiver } = answered ?? { at: 0, daemon: -1 };
+    const deaths = this.#kills.filter((kill) => kill.daemon === receiver).map((kill) => kill.at - at);
+    const isLate = shown === number - 1 && deaths.some((after) => Math.abs(after) < momentMs);
+    if (isLate) this.diedWithProcess++;
+    else {
+      const given = `${number} was given to ${receiver} ${Math.round(performance.now() - at)} ms before`;
+      const killed = deaths.map((after) => `${Math.round(after)} ms`).join(', ') || 'never';
+      this.faults.push(
+        `the grant of ${account} is lost: ${daemon} has shown token ${shown}; ${given}, which was killed from then: ${killed}`,
       );
-    if (mayHaveDied) this.diedWithProcess++;
-    else this.faults.push(`the grant of ${account} is lost: token ${shown} was shown, ${number} was given`);
+    }
     this.#options.onEnd(account);
   }
 }
