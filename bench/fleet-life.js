@@ -9,6 +9,8 @@ const minuteMs = 60_000;
 const tokenLifeMs = 3_600_000;
 const answerMs = 200;
 
+/** @typedef {Pick<import('../src/refresh/pace.js').RefreshPace, 'enter'>} Pace */
+/** Built or not. @typedef {new (clock: import('../src/core/clock.js').Clock, random: () => number) => Pace} PaceClass */
 /** @typedef {{ readonly at: number, fire: (() => void) | undefined }} Pending */
 
 export class CountedClock {
@@ -77,7 +79,7 @@ export class CountedClock {
  * @param {'even' | 'together'} options.start The ages of the tokens at the start.
  * @param {readonly [from: number, to: number]} [options.outage] Hours.
  * @param {() => number} options.random
- * @param {typeof import('../src/refresh/pace.js').RefreshPace} options.RefreshPace
+ * @param {PaceClass} options.RefreshPace
  * @param {Pick<typeof import('../src/refresh/schedule.js'), 'nextAttemptAt' | 'refreshDueAt'>} options.schedule
  */
 export function liveFor({ accounts, hours, start, outage, random, RefreshPace, schedule }) {
@@ -90,10 +92,12 @@ export function liveFor({ accounts, hours, start, outage, random, RefreshPace, s
   const policy = { windowSeconds: 600, minimumLifetimeSeconds: 0 };
   const [from, to] = (outage ?? [Infinity, Infinity]).map((hour) => begin + hour * 3_600_000);
   const isAway = () => clock.now() >= (from ?? Infinity) && clock.now() < (to ?? Infinity);
+  // What it has kept waiting is done within the life of a token.
+  const isOfOutage = () => clock.now() >= (from ?? Infinity) && clock.now() < (to ?? Infinity) + tokenLifeMs;
   const perMinute = new Uint32Array(hours * 60 + 60);
   let [requests, late, atOnce, mostAtOnce] = [0, 0, 0, 0];
   const client = { clientId: 'client', tokenEndpoint: new URL('https://provider.example/token') };
-  const account = /** @type {Parameters<InstanceType<typeof RefreshPace>['enter']>[0]} */ (
+  const account = /** @type {Parameters<Pace['enter']>[0]} */ (
     /** @type {unknown} */ ({ provider: { name: 'provider' }, client })
   );
   for (let number = 0; number < accounts; number++) {
@@ -125,7 +129,7 @@ export function liveFor({ accounts, hours, start, outage, random, RefreshPace, s
           });
           wait(schedule.nextAttemptAt(failed, policy, clock.now(), random()));
         } else {
-          if (failures === 0 && clock.now() > expiresAt) late++;
+          if (!isOfOutage() && clock.now() > expiresAt) late++;
           failures = 0;
           hold(askedAt);
         }

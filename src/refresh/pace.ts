@@ -211,7 +211,8 @@ function chooseTime(
   const first = Math.max(Math.floor(earliest / minuteMs), last - mostMinutesEarlier);
   let [best, least] = [last, Infinity];
   for (let minute = last; minute >= Math.min(first, last); minute--) {
-    const fill = Math.max(...budgets.map((budget) => budget.fill(minute)));
+    let fill = 0;
+    for (const budget of budgets) fill = Math.max(fill, budget.fill(minute));
     if (fill < least) [best, least] = [minute, fill];
     if (fill < 1) break;
   }

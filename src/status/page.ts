@@ -13,6 +13,8 @@ const words: Readonly<Record<TokenState, readonly [kind: string, text: string]>>
   broken: ['bad', 'cannot be used'],
 };
 
+const mostAccounts = 50;
+
 /** The whole document. */
 export function pageOf(snapshot: Snapshot): string {
   return documentOf({
@@ -31,7 +33,7 @@ export function mainOf(snapshot: Snapshot): Markup {
       ${clock(snapshot.time)} UTC; ${counted(snapshot.client_sessions, 'client')} connected.
     </p>
     <h2>Accounts</h2>
-    ${accounts.length === 0 ? html`<p class="card">There is none yet: <code>mailbearer get-token --help</code></p>` : accounts.map((account) => accountCard(account, Date.parse(snapshot.time)))}
+    ${accounts.length === 0 ? html`<p class="card">There is none yet: <code>mailbearer get-token --help</code></p>` : accountsOf(accounts, Date.parse(snapshot.time))}
     <h2>Messages of the last hour</h2>
     <div class="card">
       ${throughputOf(snapshot)}
@@ -48,6 +50,21 @@ export function mainOf(snapshot: Snapshot): Markup {
             </ol>`
       }
     </div> `;
+}
+
+/** More than anybody reads are counted; those that need somebody are shown before all others. */
+function accountsOf(accounts: readonly AccountSnapshot[], now: number): Markup {
+  if (accounts.length <= mostAccounts) return html`${accounts.map((account) => accountCard(account, now))}`;
+  const rank = ({ problem, state }: AccountSnapshot) => (state !== 'fresh' ? 0 : problem !== null ? 1 : 2);
+  const shown = accounts.toSorted((one, other) => rank(one) - rank(other)).slice(0, mostAccounts);
+  const kinds = Object.entries(words).flatMap(([state, [, text]]) => {
+    const count = accounts.filter((account) => account.state === state).length;
+    return count === 0 ? [] : [`${count.toLocaleString('en-US')} ${text}`];
+  });
+  const rest = accounts.length - shown.length;
+  return html`<p class="card">${counted(accounts.length, 'account')}: ${kinds.join(', ')}.</p>
+    ${shown.map((account) => accountCard(account, now))}
+    <p class="dim">and ${rest} more: <code>mailbearer status NAME</code></p> `;
 }
 
 function accountCard(account: AccountSnapshot, now: number): Markup {

@@ -1,15 +1,17 @@
 /** The page and its facts, asked for as programs do: who is let in, what is shown, and that it is escaped. */
-import { chmod, readdir, stat } from 'node:fs/promises';
+import { chmod, readdir, stat, writeFile } from 'node:fs/promises';
 import { type IncomingMessage, request } from 'node:http';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { parseConfig } from '../../src/config/parse.js';
+import { systemClock } from '../../src/core/clock.js';
 import { startDaemon } from '../../src/daemon/serve.js';
 import type { Snapshot } from '../../src/status/snapshot.js';
 import { submit } from '../relay/scene.js';
 import { eventually } from '../support/process.js';
 import { greetedClient } from '../support/relay-under-test.js';
 import { type LogLine, loggerInto } from '../support/recording-logger.js';
+import { writeTokenFile } from '../support/token-files.js';
 import { ask, cookieOf, keyOf, shownDaemon } from './daemon.js';
 
 describe('the status page', () => {
@@ -33,6 +35,24 @@ describe('the status page', () => {
     expect((await ask(daemon.where, '/status.json', { headers: await keyOf(daemon) })).status).toBe(200);
     expect((await stat(join(daemon.directory, 'status.key'))).mode & 0o777).toBe(0o600);
     expect((await readdir(daemon.directory)).filter((name) => name.startsWith('status.key'))).toHaveLength(1);
+  });
+
+  it('counts more accounts than anybody reads, and shows those that need somebody', async () => {
+    const daemon = await shownDaemon();
+    const tokens = join(daemon.directory, 'tokens');
+    for (let number = 0; number < 60; number++)
+      await writeTokenFile(join(tokens, `u${number}@b.example`), systemClock, 3600);
+    await writeFile(join(tokens, 'z@b.example'), 'no token');
+    const headers = await keyOf(daemon);
+    await eventually('all to be known', async () => {
+      const { body } = await ask(daemon.where, '/', { headers });
+      return body.includes('62 accounts: ') || undefined;
+    });
+    const { body } = await ask(daemon.where, '/', { headers });
+    expect(body).toContain('62 accounts: 61 fresh, 1 cannot be used.');
+    expect(body.match(/<h3>/g)).toHaveLength(50);
+    expect(/<h3>([^<]*)/.exec(body)?.[1]).toBe('z@b.example');
+    expect(body).toContain('and 12 more');
   });
 
   it('lets a browser in once with each URL, by a cookie for neither scripts nor other sites', async () => {
