@@ -11,6 +11,8 @@ import type { Ui } from './ui.js';
 /** With what the daemon says of the account's messages since it started; null where none says anything. */
 type Shown = Standing & { readonly messages?: MessageTotals | null };
 
+const mostReadable = 100;
+
 const header = ['ACCOUNT', 'PROVIDER', 'STATE', 'EXPIRES', 'REFRESHED', 'NEXT REFRESH', 'FIRST END'];
 
 /** `fits`: no more than the terminal has room for. */
@@ -20,7 +22,9 @@ export async function showStandings(
   fits: boolean,
   ui: Ui,
 ): Promise<void> {
-  const shown = fits ? chooseFitting(standings, now, ui) : standings;
+  const shown = fits ? chooseFitting(standings, now, ui) : chooseReadable(standings);
+  if (!fits && standings.length > mostReadable)
+    ui.say(`${standings.length} accounts: ${countsOf(standings)}`);
   for (const line of tableOf(shown, now, ui)) await ui.data(line);
   for (const { message, hint, isWarning } of shown.flatMap(wordsAbout)) {
     if (!isWarning) ui.fail(message, hint);
@@ -33,7 +37,8 @@ export async function showStandings(
   if (rest.length === 0) return;
   const unwell = rest.filter((one) => !isWell(one)).length;
   const needy = unwell === 0 ? 'none needs' : unwell === 1 ? '1 needs' : `${unwell} need`;
-  ui.say(`… and ${rest.length} more, of which ${needy} attention`);
+  const all = fits ? '' : '; all: mailbearer status --json';
+  ui.say(`… and ${rest.length} more, of which ${needy} attention${all}`);
 }
 
 function tableOf(standings: readonly Shown[], now: number, ui: Ui): string[] {
@@ -65,6 +70,19 @@ function wordsAbout({ account, ends, hint, problem }: Standing): Words[] {
       : [{ message: `${account}: ${problem}`, hint: hint ?? undefined, isWarning: false }]),
     ...near.map((end) => ({ message: end.message, hint: end.hint, isWarning: true })),
   ];
+}
+
+/** All in their order, or of more than anybody reads the worst. */
+function chooseReadable(standings: readonly Shown[]): readonly Shown[] {
+  if (standings.length <= mostReadable) return standings;
+  return standings.toSorted((one, other) => badness(other) - badness(one)).slice(0, mostReadable);
+}
+
+/** `9990 fresh, 10 broken`. */
+function countsOf(standings: readonly Shown[]): string {
+  const counts = new Map<string, number>();
+  for (const { state } of standings) counts.set(state, (counts.get(state) ?? 0) + 1);
+  return [...counts].map(([state, count]) => `${count} ${state}`).join(', ');
 }
 
 /** All in their order, or as many of the worst as there is room for, and one in any case. */

@@ -51,6 +51,17 @@ const many = [
 const names = (lines: readonly string[]) => lines.map((line) => line.split(' ')[0]);
 
 describe('the screen of status', () => {
+  test('counts more than anybody reads, and shows the worst of them', async () => {
+    const fleet = [...many, ...Array.from({ length: 9_967 }, (_, at) => standing(`more${at}`))];
+    const lines = await shown(fleet, false, 120, 80);
+    expect(lines[0]).toBe('10000 accounts: 9997 fresh, 1 due, 1 expired, 1 broken');
+    expect(names(lines).slice(1, 5)).toEqual(['ACCOUNT', 'broken', 'expired', 'due']);
+    expect(lines.at(-1)).toBe(
+      '… and 9900 more, of which none needs attention; all: mailbearer status --json',
+    );
+    expect(lines).toHaveLength(107);
+  });
+
   test('shows all in their order where there is room, or nobody watches', async () => {
     expect(names(await shown(many, true, 120, 80))).toEqual([
       'ACCOUNT',
