@@ -179,7 +179,8 @@ class LiveRoster implements Roster {
   }
 
   #anyLive(): boolean {
-    return [...this.#members.values()].some(({ kind }) => kind === 'live');
+    for (const { kind } of this.#members.values()) if (kind === 'live') return true;
+    return false;
   }
 
   async #scan(changed: Changed): Promise<void> {

@@ -1,19 +1,14 @@
 /** A person signs in with a real browser: from the address that `get-token` prints to the page that ends it. */
 import { stat } from 'node:fs/promises';
-import { type Browser, chromium } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { login, openWorkplace, type Workplace } from '../cli/workplace.js';
 import { exitStatus } from '../../src/core/errors.js';
+import { useChromium } from '../support/chromium.js';
 import { programsMissing } from './requirements.js';
 
 describe.skipIf(programsMissing('chromium'))('a person with Chromium', () => {
-  let browser: Browser;
+  const browser = useChromium();
   let place: Workplace;
-  beforeAll(async () => {
-    // Root may not use Chromium's sandbox, and all pages are ours.
-    browser = await chromium.launch({ executablePath: '/usr/bin/chromium', args: ['--no-sandbox'] });
-  });
-  afterAll(() => browser?.close());
   beforeEach(async () => {
     place = await openWorkplace();
   });
@@ -22,7 +17,7 @@ describe.skipIf(programsMissing('chromium'))('a person with Chromium', () => {
   /** Opens the address that the command prints, and types one's own. */
   async function signIn(command: ReturnType<Workplace['start']>) {
     const [url] = await command.says(/^http:\/\/\S+\/authorize\S+$/m);
-    const page = await browser.newPage();
+    const page = await browser().newPage();
     const visited: string[] = [];
     page.on('request', (request) => visited.push(new URL(request.url()).hostname));
     await page.goto(url);

@@ -1,24 +1,19 @@
 /** A person signs an account in from the status page with a real browser, and others try to get in between. */
 import { readFile } from 'node:fs/promises';
-import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import type { BrowserContextOptions, Page } from 'playwright-core';
+import { describe, expect, it } from 'vitest';
+import { useChromium } from '../support/chromium.js';
 import { eventually } from '../support/process.js';
 import { ask, keyOf } from '../status/daemon.js';
 import { accountOf, alice, bob, type SignInScene, signInScene } from '../status/sign-in-scene.js';
 import { programsMissing } from './requirements.js';
 
 describe.skipIf(programsMissing('chromium'))('a person with Chromium', () => {
-  let browser: Browser;
-  beforeAll(async () => {
-    // Root may not use Chromium's sandbox, and all pages are ours.
-    browser = await chromium.launch({ executablePath: '/usr/bin/chromium', args: ['--no-sandbox'] });
-  });
-  afterEach(() => Promise.all(browser.contexts().map((context) => context.close())));
-  afterAll(() => browser?.close());
+  const browser = useChromium();
 
   /** By a URL as `mailbearer dashboard` prints it. */
   async function openPage(scene: SignInScene, options: BrowserContextOptions = {}) {
-    const context = await browser.newContext(options);
+    const context = await browser().newContext(options);
     const page = await context.newPage();
     const { body } = await ask(scene.where, '/ticket', { method: 'POST', headers: await keyOf(scene) });
     const { ticket } = JSON.parse(body) as { ticket: string };

@@ -1,8 +1,9 @@
 /** A person looks at the status page with a real browser: with and without JavaScript, on a phone, in the dark. */
 import { join } from 'node:path';
 import { writeFile } from 'node:fs/promises';
-import { type Browser, type BrowserContextOptions, chromium } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import type { BrowserContextOptions } from 'playwright-core';
+import { describe, expect, it } from 'vitest';
+import { useChromium } from '../support/chromium.js';
 import { submit } from '../relay/scene.js';
 import { greetedClient } from '../support/relay-under-test.js';
 import { runBinary } from '../support/run-binary.js';
@@ -23,16 +24,10 @@ async function dashboardUrl({ configuration, directory, where }: Shown): Promise
 }
 
 describe.skipIf(programsMissing('chromium'))('a person with Chromium', () => {
-  let browser: Browser;
-  beforeAll(async () => {
-    // Root may not use Chromium's sandbox, and all pages are ours.
-    browser = await chromium.launch({ executablePath: '/usr/bin/chromium', args: ['--no-sandbox'] });
-  });
-  afterEach(() => Promise.all(browser.contexts().map((context) => context.close())));
-  afterAll(() => browser?.close());
+  const browser = useChromium();
 
   async function open(daemon: Shown, options: BrowserContextOptions = {}) {
-    const context = await browser.newContext(options);
+    const context = await browser().newContext(options);
     const page = await context.newPage();
     const complaints: string[] = [];
     page.on('console', (message) => complaints.push(message.text()));

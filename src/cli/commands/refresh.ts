@@ -3,6 +3,7 @@
  * lock. One line for each account on standard output; one account's failure is told and holds up no other.
  */
 import { formatDuration } from '../../core/duration.js';
+import { mapConcurrently } from '../../core/concurrently.js';
 import { AppError, exitStatus, toAppError } from '../../core/errors.js';
 import type { Found } from '../../refresh/census.js';
 import type { RefreshResult } from '../../refresh/refresh-once.js';
@@ -34,7 +35,7 @@ export function runRefresh(options: RefreshOptions, ui: Ui): Promise<number> {
     const showProgress = () =>
       ui.progress(underWay.size === 0 ? undefined : `Refreshing ${[...underWay].join(', ')} …`);
     let status: number = exitStatus.ok;
-    await eachOf(chosen, async (found) => {
+    await mapConcurrently(chosen, atOnce, async (found) => {
       signal.throwIfAborted();
       const { name } = found.account;
       underWay.add(name);
@@ -99,13 +100,4 @@ async function refresh(found: Found, context: Context, ui: Ui, signal: AbortSign
   // What someone else has refreshed while the lock was waited for is as good.
   const mustRefresh = ({ version }: typeof stored) => version === stored.version;
   return refreshNow({ found, context, mustRefresh }, ui, signal);
-}
-
-/** A few at once, begun in order. */
-async function eachOf<T>(items: readonly T[], work: (item: T) => Promise<void>): Promise<void> {
-  const rest = [...items];
-  const worker = async () => {
-    for (let item = rest.shift(); item !== undefined; item = rest.shift()) await work(item);
-  };
-  await Promise.all(Array.from({ length: atOnce }, worker));
 }
