@@ -20,19 +20,31 @@ export function upstreamsOf(accounts: Iterable<AnyAccount>): readonly SmtpHost[]
   return [...servers.values()];
 }
 
+/** The accounts whose mail may be meant for a server, in constant time. */
+export type ServerIndex = (server: ServerName) => readonly AnyAccount[];
+
 /**
- * Those whose mail may be meant for this server: a broken account whose server is not known is one of them, for its mail
- * must go through no other.
+ * To be built anew whenever the accounts change. A broken account whose server is not known is at every server, behind
+ * those that are known to be there: its mail must go through no other.
  */
-export function accountsAt(
-  accounts: Iterable<AnyAccount>,
-  { host, port }: ServerName,
-): readonly AnyAccount[] {
-  return [...accounts].filter((account) => {
+export function indexServers(accounts: readonly AnyAccount[]): ServerIndex {
+  const anywhere = accounts.filter((account) => isBroken(account) && serverOf(account) === undefined);
+  const places = new Map<string, AnyAccount[]>();
+  for (const account of accounts) {
     const server = serverOf(account);
-    if (server === undefined) return isBroken(account);
-    return server.host.toLowerCase() === host.toLowerCase() && (port ?? server.port) === server.port;
-  });
+    if (server === undefined) continue;
+    for (const place of [placeOf(server), placeOf({ host: server.host })]) {
+      const there = places.get(place);
+      if (there === undefined) places.set(place, [account]);
+      else there.push(account);
+    }
+  }
+  for (const there of places.values()) for (const account of anywhere) there.push(account);
+  return (server) => places.get(placeOf(server)) ?? anywhere;
+}
+
+function placeOf({ host, port }: ServerName): string {
+  return `${host.toLowerCase()} ${port ?? ''}`;
 }
 
 /** The same for all spellings of one server. */

@@ -4,6 +4,7 @@
  */
 import { homedir } from 'node:os';
 import { isDeepStrictEqual } from 'node:util';
+import type { AnyAccount } from '../accounts/account.js';
 import type { Config, ListenAddress } from '../config/config.js';
 import type { StatusSettings } from '../config/status.js';
 import { systemClock } from '../core/clock.js';
@@ -166,9 +167,12 @@ class LiveDaemon implements Daemon {
   /** Of whatever configuration is in service when it is asked. */
   #openStatus(settings: StatusSettings | undefined): Promise<Status | undefined> {
     const { clock, figures, logger } = this.#around;
-    const roster = { accounts: () => this.accounts() };
-    const look = async () => this.#parts?.roster.look();
-    const beginSignIn = signInsOf({ ...this.#around, roster: { ...roster, look }, lookout: this.#lookout });
+    const roster = {
+      accounts: () => this.accounts(),
+      signInOf: (account: AnyAccount) => this.#parts?.roster.signInOf(account),
+      look: async () => this.#parts?.roster.look(),
+    };
+    const beginSignIn = signInsOf({ ...this.#around, roster, lookout: this.#lookout });
     const sessions = () => this.#relay?.sessions() ?? [];
     const pool = { occupancy: () => this.#parts?.pool.occupancy() ?? new Map<string, never>() };
     const [questions, refreshes, stateFile] = [this.#questions, this.#refreshes, this.#stateFile];

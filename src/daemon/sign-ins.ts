@@ -9,11 +9,14 @@ interface SignInSurroundings {
   readonly random: () => number;
   readonly lookout: Pick<Lookout, 'signedIn'>;
   /** Of the configuration in service. */
-  readonly roster: Pick<Roster, 'accounts' | 'look'>;
+  readonly roster: Pick<Roster, 'accounts' | 'look' | 'signInOf'>;
 }
 
 export function signInsOf({ clock, lookout, random, roster }: SignInSurroundings): BeginSignIn {
-  const current = (name: string) => roster.accounts().find((one) => one.account.name === name)?.signIn;
+  const current = (name: string) => {
+    const found = roster.accounts().find(({ account }) => account.name === name);
+    return found && roster.signInOf(found.account);
+  };
   return async (account, redirectUri) => {
     const { name } = account;
     // Loaded when somebody signs in, like the requests of a refresh.

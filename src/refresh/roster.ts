@@ -5,7 +5,7 @@
  */
 import { type Account, type AnyAccount, type BrokenAccount, serverOf } from '../accounts/account.js';
 import { buildRoutes, describeConflict, describeMissingDefault, type Routes } from '../accounts/routing.js';
-import { accountsAt, type ServerName, upstreamsOf } from '../accounts/upstreams.js';
+import { indexServers, type ServerIndex, type ServerName, upstreamsOf } from '../accounts/upstreams.js';
 import { toAppError } from '../core/errors.js';
 import type { Logger } from '../core/logger.js';
 import type { SmtpHost } from '../providers/provider.js';
@@ -43,15 +43,10 @@ export interface RosterOptions extends CensusOptions {
 export interface Roster extends AccountDirectory {
   /** Which account submits mail at a server, for whoever does not know the sender. */
   lookupServer(server: ServerName): ServerLookup;
-  /**
-   * In order of appearance. `refresh` is undefined for a broken account; `signIn` is the account as a person can sign it
-   * in with a browser.
-   */
-  accounts(): {
-    readonly account: AnyAccount;
-    readonly refresh: RefresherStatus | undefined;
-    readonly signIn: Account | undefined;
-  }[];
+  /** In order of appearance. `refresh` is undefined for a broken account. */
+  accounts(): { readonly account: AnyAccount; readonly refresh: RefresherStatus | undefined }[];
+  /** One of these accounts as a person can sign it in with a browser. */
+  signInOf(account: AnyAccount): Account | undefined;
   /** Looks at the files now, without waiting to be told of a change. What is new is in use when it resolves. */
   look(): Promise<void>;
   /**
@@ -88,6 +83,8 @@ class LiveRoster implements Roster {
   readonly #said = new Set<string>();
   #routes: Routes = buildRoutes([]);
   #lookups = new Map<AnyAccount, Lookup>();
+  /** Made at the first question after a change. */
+  #accountsAt: ServerIndex | undefined;
   #upstreams: readonly SmtpHost[] = [];
   readonly #scans = new ScanQueue((changed) => this.#scan(changed));
   readonly #memory: CensusMemory;
@@ -130,14 +127,13 @@ class LiveRoster implements Roster {
 
   lookupServer(server: ServerName): ServerLookup {
     if (!this.#anyLive()) return { kind: 'none' };
-    const accounts = [...this.#members.values()].map(accountOf);
-    const fitting = accountsAt(accounts, server);
+    this.#accountsAt ??= indexServers([...this.#members.values()].map(accountOf));
+    const accounts = this.#accountsAt(server);
+    const { fallback } = this.#routes;
     const account =
-      fitting.length === 1 ? fitting[0] : fitting.find((each) => each === this.#routes.fallback);
+      accounts.length === 1 ? accounts[0] : fallback && accounts.includes(fallback) ? fallback : undefined;
     if (account !== undefined) return this.#lookups.get(account)!;
-    return fitting.length === 0
-      ? { kind: 'unknown' }
-      : { kind: 'several', names: fitting.map(({ name }) => name) };
+    return accounts.length === 0 ? { kind: 'unknown' } : { kind: 'several', accounts };
   }
 
   get upstreams(): readonly SmtpHost[] {
@@ -145,12 +141,14 @@ class LiveRoster implements Roster {
   }
 
   accounts(): ReturnType<Roster['accounts']> {
-    const { config, saslPasswd } = this.#options;
     return [...this.#members.values()].map((member) => ({
       account: accountOf(member),
       refresh: member.kind === 'live' ? member.tokens.status() : undefined,
-      signIn: accountToSignIn(accountOf(member), config, saslPasswd),
     }));
+  }
+
+  signInOf(account: AnyAccount): Account | undefined {
+    return accountToSignIn(account, this.#options.config, this.#options.saslPasswd);
   }
 
   async look(): Promise<void> {
@@ -314,6 +312,7 @@ class LiveRoster implements Roster {
     const members = [...this.#members.values()];
     const accounts = members.map(accountOf);
     this.#routes = buildRoutes(accounts, this.#options.config.defaultAccount);
+    this.#accountsAt = undefined;
     this.#upstreams = upstreamsOf(accounts);
     this.#lookups = new Map(members.map((member) => [accountOf(member), lookupOf(member)]));
     for (const conflict of this.#routes.conflicts) {

@@ -1,5 +1,5 @@
 /** Where the relay gets tokens, as the relay sees it. */
-import type { BrokenAccount, SubmittingAccount } from '../accounts/account.js';
+import type { AnyAccount, BrokenAccount, SubmittingAccount } from '../accounts/account.js';
 import type { Secret } from '../core/secret.js';
 import type { SmtpHost } from '../providers/provider.js';
 
@@ -38,7 +38,7 @@ export type Lookup =
   | { readonly kind: 'none' };
 
 /** The same by server: one of several only where it is the default account. */
-export type ServerLookup = Lookup | { readonly kind: 'several'; readonly names: readonly string[] };
+export type ServerLookup = Lookup | { readonly kind: 'several'; readonly accounts: readonly AnyAccount[] };
 
 export interface AccountDirectory {
   /** `sender` is the address in MAIL FROM, "" for the null sender. */

@@ -2,6 +2,7 @@
  * The answer to a key: login name and fresh token of the account that it means. Mail must never leave without a login
  * or through somebody else's account because of trouble with a token: whatever is in doubt is TEMP, and Postfix defers.
  */
+import type { AnyAccount } from '../accounts/account.js';
 import { AppError, toAppError } from '../core/errors.js';
 import { printable } from '../protocol/smtp/reply.js';
 import type { SocketmapReply } from '../protocol/socketmap.js';
@@ -17,6 +18,9 @@ export interface Answer {
   readonly error?: AppError;
   readonly account?: string;
 }
+
+/** In the log; there may be thousands at a large provider. */
+const mostNamed = 10;
 
 const notFound: Answer = { reply: { kind: 'notfound' } };
 
@@ -47,7 +51,7 @@ async function answerOf(found: ServerLookup): Promise<Answer> {
       return trouble(
         new AppError(
           'account-unknown',
-          `several accounts send through this server: ${found.names.join(', ')}`,
+          `${found.accounts.length} accounts send through this server: ${namesOf(found.accounts)}`,
           {
             hint: 'set smtp_sender_dependent_authentication = yes in main.cf, and default_account here for other senders',
             publicDetail: 'several send through this server; set default_account',
@@ -68,6 +72,11 @@ async function answerOf(found: ServerLookup): Promise<Answer> {
       }
     }
   }
+}
+
+function namesOf(accounts: readonly AnyAccount[]): string {
+  const names = accounts.slice(0, mostNamed).map(({ name }) => name);
+  return [...names, ...(accounts.length > mostNamed ? ['…'] : [])].join(', ');
 }
 
 /** Postfix cuts at the first colon, and would sign in as somebody else. */

@@ -68,7 +68,8 @@ export class SignInDesk {
     if (!access.admitsBrowser(request))
       return plain(401, 'run mailbearer dashboard, and open the URL that it prints');
     const name = (await formOf(request))?.get('account');
-    const account = roster.accounts().find((one) => one.account.name === name)?.signIn;
+    const found = roster.accounts().find(({ account }) => account.name === name);
+    const account = found && roster.signInOf(found.account);
     if (account === undefined) return ignored(404, 'There is no such account that can be signed in here.');
     const home = originOf(request.headers.host ?? '');
     const { origin, uri } = redirectFor(request.headers.host ?? '', account.provider);

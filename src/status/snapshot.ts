@@ -113,13 +113,14 @@ function clientOf({ account, id, openedAt, peer, stage }: SessionFacts, now: num
 type Member = ReturnType<StatusSource['roster']['accounts']>[number];
 
 function accountOf(
-  { account, refresh, signIn }: Member,
-  { beginSignIn, figures, refreshes }: StatusSource,
+  { account, refresh }: Member,
+  { beginSignIn, figures, refreshes, roster }: StatusSource,
   sessions: Occupancy = { busy: 0, idle: 0, opening: 0, waiting: 0 },
 ): AccountSnapshot {
   const { name } = account;
   const problem = refresh?.problem ?? problemOf(account);
   const counts = figures.byAccount.get(name);
+  const signIn = roster.signInOf(account);
   const known = signIn ?? (isBroken(account) ? undefined : account);
   const needsNobody = known !== undefined && known.grant.kind !== 'refresh-token';
   return {

@@ -12,7 +12,7 @@ export interface StatusSource {
   readonly clock: Clock;
   readonly version: string;
   readonly nameAccounts: boolean;
-  readonly roster: Pick<Roster, 'accounts'>;
+  readonly roster: Pick<Roster, 'accounts' | 'signInOf'>;
   readonly figures: RelayFigures;
   readonly refreshes: RefreshFigures;
   /** Of the socketmap. */

@@ -211,7 +211,7 @@ async function emptyServer(silenceMs: number): Promise<StatusServer> {
     refreshes: new RefreshFigures(systemClock),
     questions: new SocketmapFigures(),
     pool: { occupancy: () => new Map() },
-    roster: { accounts: () => [] },
+    roster: { accounts: () => [], signInOf: () => undefined },
     sessions: () => [],
     beginSignIn: undefined,
     nameAccounts: false,
