@@ -139,7 +139,14 @@ export const failures = {
     unavailable,
     ofAccount,
     'the database of the accounts cannot be used now',
-    'See that PostgreSQL runs and can be reached. Tokens that are known are used until they expire. See [the database](postgresql.md).',
+    'See that PostgreSQL runs and can be reached. `serve` starts without it and waits; tokens that are known are used until they expire. See [the database](postgresql.md#when-the-database-is-away).',
+  ),
+  'store-refused': failure(
+    'fix-config',
+    noPermission,
+    ofAccount,
+    'the database of the accounts lets nobody in now',
+    'Correct role, password or database, here or in the server (`pg_hba.conf`), as the hint says. `serve` does not start so; one that runs asks again and again. See [the database](postgresql.md#when-the-database-is-away).',
   ),
   'store-mismatch': failure(
     'fix-config',

@@ -41,14 +41,16 @@ export interface Parts {
 }
 
 /**
- * Throws AppError config-invalid (accounts that contradict each other), store-unavailable or store-mismatch.
+ * Throws AppError config-invalid (accounts that contradict each other), store-unavailable, store-refused or store-mismatch.
  * @param before what is in service already
  */
 export async function openParts(config: Config, around: Surroundings, before?: Parts): Promise<Parts> {
   const { clock, deadlines, figures, logger, random, witness } = around;
-  const database = await openDatabase(config, around, around.stateFile);
+  // At a start it is waited for: after a power cut machines come back in any order. In place of accounts that are known it is not.
+  const patient = before === undefined || before.roster.accounts().length === 0;
+  const database = await openDatabase(config, around, { patient, stateFile: around.stateFile });
   // What a process before this one has left to be written.
-  await database?.finishKeptAnswers();
+  if (database?.awaited === undefined) await database?.finishKeptAnswers();
   const roster = await openRoster({
     config,
     database,

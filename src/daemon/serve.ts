@@ -8,6 +8,7 @@ import type { AnyAccount } from '../accounts/account.js';
 import type { Config, ListenAddress } from '../config/config.js';
 import type { StatusSettings } from '../config/status.js';
 import { systemClock } from '../core/clock.js';
+import type { AppError } from '../core/errors.js';
 import type { Logger } from '../core/logger.js';
 import { Lookout } from '../refresh/lookout.js';
 import type { Roster } from '../refresh/roster.js';
@@ -28,6 +29,8 @@ import { StatusService } from './status-service.js';
 export interface Daemon {
   readonly addresses: readonly ListenAddress[];
   accounts(): ReturnType<Roster['accounts']>;
+  /** As the roster's. */
+  readonly away: AppError | undefined;
   /**
    * Serves by another configuration from now on; sessions end under the one that they began under. Throws AppError
    * config-invalid or listen-failed, and then nothing has changed.
@@ -38,7 +41,8 @@ export interface Daemon {
 }
 
 /**
- * Throws AppError config-invalid (accounts that contradict each other) or listen-failed.
+ * Throws AppError config-invalid (accounts that contradict each other), store-refused, store-mismatch or listen-failed. A
+ * database that cannot be reached is waited for, and mail is deferred until then.
  * @param inherited descriptors of sockets that the process was started with
  */
 export async function startDaemon(
@@ -111,6 +115,10 @@ class LiveDaemon implements Daemon {
     return this.#parts?.roster.accounts() ?? [];
   }
 
+  get away(): AppError | undefined {
+    return this.#parts?.roster.away;
+  }
+
   async reconfigure(config: Config): Promise<void> {
     const [relay, last] = [this.#relay!, this.#parts!];
     const next = await openParts(config, this.#around, last);
@@ -172,12 +180,14 @@ class LiveDaemon implements Daemon {
       signInOf: (account: AnyAccount) => this.#parts?.roster.signInOf(account),
       look: async () => this.#parts?.roster.look(),
     };
+    const knowsAccounts = () => this.away === undefined || this.accounts().length > 0;
     const beginSignIn = signInsOf({ ...this.#around, roster, lookout: this.#lookout });
     const sessions = () => this.#relay?.sessions() ?? [];
     const pool = { occupancy: () => this.#parts?.pool.occupancy() ?? new Map<string, never>() };
     const [questions, refreshes, stateFile] = [this.#questions, this.#refreshes, this.#stateFile];
     return openStatus(settings, {
       ...{ beginSignIn, clock, figures, logger, pool, questions, refreshes, roster, sessions, stateFile },
+      knowsAccounts,
     });
   }
 

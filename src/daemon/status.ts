@@ -15,6 +15,8 @@ export interface Status {
 }
 
 type Parts = Omit<StatusSource, 'isReady' | 'nameAccounts' | 'version'> & {
+  /** False while it waits for their database for the first time. */
+  readonly knowsAccounts: () => boolean;
   readonly logger: Logger;
   /** Its path. */
   readonly stateFile: string;
@@ -23,7 +25,7 @@ type Parts = Omit<StatusSource, 'isReady' | 'nameAccounts' | 'version'> & {
 /** Throws AppError listen-failed or config-invalid. */
 export async function openStatus(
   settings: StatusSettings | undefined,
-  { logger, stateFile, ...parts }: Parts,
+  { knowsAccounts, logger, stateFile, ...parts }: Parts,
 ): Promise<Status | undefined> {
   if (settings === undefined) return undefined;
   let isReady = false;
@@ -34,7 +36,7 @@ export async function openStatus(
     beginSignIn: listen.kind === 'unix' ? undefined : parts.beginSignIn,
     nameAccounts,
     version: packageVersion(),
-    isReady: () => isReady,
+    isReady: () => isReady && knowsAccounts(),
   };
   const { startStatusServer } = await import('../status/server.js');
   const { Access } = await import('../status/access.js');

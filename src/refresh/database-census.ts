@@ -8,7 +8,7 @@ import { type AppError, toAppError } from '../core/errors.js';
 import type { AccountDatabase, AccountRow, UnreadableRow } from '../tokens/postgres/accounts.js';
 import type { CensusOptions, Found } from './census.js';
 
-/** All accounts, or those of these names that there are. Throws AppError store-unavailable. */
+/** All accounts, or those of these names that there are. Throws AppError store-unavailable or store-refused. */
 export async function takeDatabaseCensus(
   options: CensusOptions,
   database: AccountDatabase,

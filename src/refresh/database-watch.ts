@@ -1,8 +1,10 @@
 /**
- * Tells of accounts that changed in a database: those that it names, or that any may have changed. While it can't be
- * listened to, that is asked now and then, for other sessions may work.
+ * Keeps the accounts in step with a database: looks at those that it says were changed, and at all when it is there again
+ * after it was not. Knows whether it is: while it cannot be listened to, or what it holds cannot be read, that is tried
+ * again and again, and there may be accounts that nobody here knows of.
  */
 import type { Clock, Timer } from '../core/clock.js';
+import { type AppError, toAppError } from '../core/errors.js';
 import type { Logger } from '../core/logger.js';
 import type { AccountDatabase } from '../tokens/postgres/accounts.js';
 import type { DirectoryWatch } from './watch.js';
@@ -11,50 +13,74 @@ export interface DatabaseWatchOptions {
   readonly database: AccountDatabase;
   readonly clock: Clock;
   readonly logger: Logger;
-  /** Of these, or of any. */
-  readonly onChange: (names: readonly string[] | undefined) => void;
-  /** It answers again, after it did not. */
-  readonly onReturn: () => void;
+  /** Looks at the accounts of these names, or at all. Rejects when that cannot be done. */
+  readonly look: (names?: readonly string[]) => Promise<void>;
 }
 
-const lookEveryMs = 60_000;
+export interface DatabaseWatch extends DirectoryWatch {
+  /** Why there may be accounts that are not known; undefined when all is well. */
+  readonly problem: AppError | undefined;
+}
 
-export function watchDatabase({
-  clock,
-  database,
-  logger,
-  onChange,
-  onReturn,
-}: DatabaseWatchOptions): DirectoryWatch {
-  let timer: Timer | undefined;
-  let lost = false;
+const lookEveryMs = 15_000;
+
+export function watchDatabase({ clock, database, logger, look }: DatabaseWatchOptions): DatabaseWatch {
+  let problem: AppError | undefined;
+  let told: string | undefined;
+  let listens = false;
   let closed = false;
-  const lookLater = () => {
+  let timer: Timer | undefined;
+
+  const lost = (failure: AppError) => {
+    if (closed) return;
+    const { code, hint, message } = failure;
+    problem = failure;
+    if (told !== code)
+      logger.warn(
+        { code, hint },
+        `${message}; known tokens are used until they expire, and other mail is deferred`,
+      );
+    told = code;
     timer?.cancel();
-    const look = () => {
-      onChange(undefined);
-      lookLater();
-    };
-    timer = clock.setTimer(lookEveryMs, look, { unref: true });
+    timer = clock.setTimer(lookEveryMs, () => void lookAtAll(), { unref: true });
   };
+  const wellAgain = () => {
+    timer?.cancel();
+    problem = undefined;
+    if (told !== undefined) logger.info({}, `${database.name} answers again`);
+    told = undefined;
+  };
+  /** Other sessions than the one that listens may work. */
+  const lookAtAll = async () => {
+    if (closed) return;
+    try {
+      await look();
+      if (listens) wellAgain();
+      else if (problem !== undefined) lost(problem);
+    } catch (error) {
+      lost(toAppError(error));
+    }
+  };
+  if (database.awaited !== undefined) lost(database.awaited);
   database.watch({
-    onChange: (names) => closed || onChange(names),
-    onReturn() {
-      if (closed) return;
-      timer?.cancel();
-      if (lost) logger.info({}, `${database.name} answers again`);
-      if (lost) onReturn();
-      else onChange(undefined);
-      lost = false;
+    onChange: (names) => {
+      if (!closed) look(names).catch((error: unknown) => lost(toAppError(error)));
     },
-    onLost({ hint, message }) {
+    async onReturn() {
       if (closed) return;
-      lost = true;
-      logger.warn({ hint }, `${message}; known tokens are used until they expire`);
-      lookLater();
+      await look();
+      listens = true;
+      wellAgain();
+    },
+    onLost(failure) {
+      listens = false;
+      lost(failure);
     },
   });
   return {
+    get problem() {
+      return problem;
+    },
     follow: () => Promise.resolve(),
     close() {
       closed = true;

@@ -91,11 +91,16 @@ export function expiredOnArrival(account: Account): AppError {
   });
 }
 
-const local: ReadonlySet<FailureCode> = new Set(['token-unwritable', 'keyring-unavailable']);
+const local: ReadonlySet<FailureCode> = new Set([
+  'token-unwritable',
+  'keyring-unavailable',
+  'store-refused',
+  'store-mismatch',
+]);
 
 /**
- * Whether to back off and try again, or to wait for a person. A full disk empties, a keyring is unlocked, and trying asks
- * no server.
+ * Whether to back off and try again, or to wait for a person. A full disk empties, a keyring is unlocked, a role is
+ * let in, and trying asks no provider.
  */
 export function mayPass({ code, failure }: AppError): boolean {
   return failure.remedy === 'retry' || failure.remedy === 'report-bug' || local.has(code);

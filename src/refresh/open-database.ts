@@ -6,14 +6,17 @@ import { AccountDatabase, type AccountDatabaseOptions } from '../tokens/postgres
 import type { LockOptions } from '../tokens/lock.js';
 import { findStateFile, keptAnswersDirectory } from './state-file.js';
 
-/** Undefined where the accounts are in files. Throws as AccountDatabase.open does. */
+/**
+ * Undefined where the accounts are in files. Throws as AccountDatabase.open does.
+ * @param patient as there
+ */
 export async function openDatabase(
   config: Config,
   means: LockOptions,
-  stateFile?: string,
+  { patient, stateFile }: { readonly patient?: boolean; readonly stateFile?: string } = {},
 ): Promise<AccountDatabase | undefined> {
   const { postgres } = config;
-  return postgres && AccountDatabase.open(await databaseOptions(config, postgres, means, stateFile));
+  return postgres && AccountDatabase.open(await databaseOptions(config, postgres, means, stateFile), patient);
 }
 
 /** @param stateFile by default where the configuration and the environment say that it is */

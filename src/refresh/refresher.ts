@@ -156,9 +156,7 @@ class AccountRefresher implements Refresher {
 
   get waitsForStore(): boolean {
     const state = this.#state;
-    return (
-      state.kind === 'unsaved' || (state.kind === 'troubled' && state.error.code === 'store-unavailable')
-    );
+    return state.kind === 'unsaved' || (state.kind === 'troubled' && state.error.code.startsWith('store-'));
   }
 
   status(): RefresherStatus {

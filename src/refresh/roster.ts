@@ -4,9 +4,9 @@
  * its mail waits instead of leaving through another account. Errors at start are thrown, later ones are logged.
  */
 import { type Account, type AnyAccount, type BrokenAccount, serverOf } from '../accounts/account.js';
-import { buildRoutes, describeConflict, describeMissingDefault, type Routes } from '../accounts/routing.js';
-import { indexServers, type ServerIndex, type ServerName, upstreamsOf } from '../accounts/upstreams.js';
-import { toAppError } from '../core/errors.js';
+import { buildRoutes, describeConflict, describeMissingDefault } from '../accounts/routing.js';
+import type { ServerName } from '../accounts/upstreams.js';
+import { type AppError, toAppError } from '../core/errors.js';
 import type { Logger } from '../core/logger.js';
 import type { SmtpHost } from '../providers/provider.js';
 import type { AccountDatabase } from '../tokens/postgres/accounts.js';
@@ -20,11 +20,12 @@ import {
   takeCensus,
 } from './census.js';
 import { CensusMemory } from './census-memory.js';
-import { accountOf, lookupOf, type Member } from './member.js';
+import { Lookups } from './lookups.js';
+import { accountOf, type Member } from './member.js';
 import type { RefreshPace } from './pace.js';
 import type { RequestGrant, RequestRefresh } from './refresh-once.js';
 import { takeDatabaseCensus } from './database-census.js';
-import { watchDatabase } from './database-watch.js';
+import { type DatabaseWatch, watchDatabase } from './database-watch.js';
 import { tokenRemoved } from './failure.js';
 import { createRefresher, type RefresherStatus } from './refresher.js';
 import type { AccountDirectory, Lookup, ServerLookup } from './token-source.js';
@@ -47,6 +48,8 @@ export interface Roster extends AccountDirectory {
   accounts(): { readonly account: AnyAccount; readonly refresh: RefresherStatus | undefined }[];
   /** One of these accounts as a person can sign it in with a browser. */
   signInOf(account: AnyAccount): Account | undefined;
+  /** Why the database cannot be used now: there may be accounts that are not known. */
+  readonly away: AppError | undefined;
   /** Looks at the files now, without waiting to be told of a change. What is new is in use when it resolves. */
   look(): Promise<void>;
   /**
@@ -75,17 +78,13 @@ const mostNamed = 100;
 
 class LiveRoster implements Roster {
   readonly #options: RosterOptions;
-  readonly #watch: DirectoryWatch;
+  readonly #watch: DirectoryWatch & Partial<DatabaseWatch>;
   /** By path of the token file. */
   readonly #members = new Map<string, Member>();
   readonly #leaving = new Set<Promise<void>>();
   /** What was logged and still holds. */
   readonly #said = new Set<string>();
-  #routes: Routes = buildRoutes([]);
-  #lookups = new Map<AnyAccount, Lookup>();
-  /** Made at the first question after a change. */
-  #accountsAt: ServerIndex | undefined;
-  #upstreams: readonly SmtpHost[] = [];
+  #lookups = new Lookups([], undefined);
   readonly #scans = new ScanQueue((changed) => this.#scan(changed));
   readonly #memory: CensusMemory;
   #plain: ReadonlySet<string> = new Set();
@@ -98,19 +97,19 @@ class LiveRoster implements Roster {
     this.#memory = new CensusMemory(clock);
     this.#watch =
       database === undefined
-        ? watchDirectories({ clock, logger, onChange: (paths) => this.#scans.add(paths) })
+        ? watchDirectories({ clock, logger, onChange: (paths) => this.#lookAtFiles(paths) })
         : watchDatabase({
             clock,
             database,
             logger,
-            onChange: (names) => void this.#scans.add(names),
-            onReturn: () => void this.#returned(),
+            look: (names) => (names === undefined ? this.#lookAtAll() : this.#scans.add(names)),
           });
   }
 
   async open(): Promise<void> {
     // Watched first: what changes while they are read is then seen.
     await this.#watch.follow(this.#options.tokenDirectories);
+    if (this.#options.database?.awaited !== undefined) return;
     const census = await this.#take();
     const accounts = census.found.map(({ account }) => account);
     const { conflicts, missingDefault } = buildRoutes(accounts, this.#options.config.defaultAccount);
@@ -120,24 +119,19 @@ class LiveRoster implements Roster {
   }
 
   lookup(sender: string): Lookup {
-    const account = this.#routes.find(sender);
-    if (account !== undefined) return this.#lookups.get(account)!;
-    return this.#anyLive() ? { kind: 'unknown' } : { kind: 'none' };
+    return this.#lookups.bySender(sender, this.away);
   }
 
   lookupServer(server: ServerName): ServerLookup {
-    if (!this.#anyLive()) return { kind: 'none' };
-    this.#accountsAt ??= indexServers([...this.#members.values()].map(accountOf));
-    const accounts = this.#accountsAt(server);
-    const { fallback } = this.#routes;
-    const account =
-      accounts.length === 1 ? accounts[0] : fallback && accounts.includes(fallback) ? fallback : undefined;
-    if (account !== undefined) return this.#lookups.get(account)!;
-    return accounts.length === 0 ? { kind: 'unknown' } : { kind: 'several', accounts };
+    return this.#lookups.byServer(server, this.away);
   }
 
   get upstreams(): readonly SmtpHost[] {
-    return this.#upstreams;
+    return this.#lookups.upstreams;
+  }
+
+  get away(): AppError | undefined {
+    return this.#watch.problem;
   }
 
   accounts(): ReturnType<Roster['accounts']> {
@@ -152,7 +146,7 @@ class LiveRoster implements Roster {
   }
 
   async look(): Promise<void> {
-    await this.#scans.add();
+    await this.#lookAtFiles();
     const changed = [...this.#members.values()].flatMap((member) =>
       member.kind === 'live' && member.tokens.version !== member.stored.version ? [member.tokens] : [],
     );
@@ -176,23 +170,20 @@ class LiveRoster implements Roster {
     await Promise.all(this.#leaving);
   }
 
-  #anyLive(): boolean {
-    for (const { kind } of this.#members.values()) if (kind === 'live') return true;
-    return false;
+  async #scan(changed: Changed): Promise<void> {
+    const { database } = this.#options;
+    const isEnough =
+      changed !== 'all' &&
+      (await (database === undefined ? this.#readSome(changed) : this.#lookAt(database, [...changed])));
+    if (!isEnough) await this.#apply(await this.#take());
   }
 
-  async #scan(changed: Changed): Promise<void> {
-    const { database, logger } = this.#options;
-    try {
-      const isEnough =
-        changed !== 'all' &&
-        (await (database === undefined ? this.#readSome(changed) : this.#lookAt(database, [...changed])));
-      if (!isEnough) await this.#apply(await this.#take());
-    } catch (error) {
-      // A database that is away tells when it is back.
+  /** Never rejects. */
+  async #lookAtFiles(paths?: Iterable<string>): Promise<void> {
+    await this.#scans.add(paths).catch((error: unknown) => {
       const { hint, message } = toAppError(error);
-      logger.warn({ hint }, `accounts cannot be looked at: ${message}`);
-    }
+      this.#options.logger.warn({ hint }, `accounts cannot be looked at: ${message}`);
+    });
   }
 
   /** Of a database; that of a whole fleet tells of each refresh, so no more is looked at than has changed. */
@@ -224,8 +215,8 @@ class LiveRoster implements Roster {
     return true;
   }
 
-  /** The store is back: what waited for nothing else goes on, first of all tokens that are to be written. */
-  async #returned(): Promise<void> {
+  /** Of a store that may be back: what waited for nothing else goes on, first of all tokens that are to be written. */
+  async #lookAtAll(): Promise<void> {
     await this.#scans.add();
     for (const member of this.#members.values())
       if (member.kind === 'live' && member.tokens.waitsForStore) void member.tokens.storeChanged();
@@ -309,13 +300,8 @@ class LiveRoster implements Roster {
   }
 
   #route(): void {
-    const members = [...this.#members.values()];
-    const accounts = members.map(accountOf);
-    this.#routes = buildRoutes(accounts, this.#options.config.defaultAccount);
-    this.#accountsAt = undefined;
-    this.#upstreams = upstreamsOf(accounts);
-    this.#lookups = new Map(members.map((member) => [accountOf(member), lookupOf(member)]));
-    for (const conflict of this.#routes.conflicts) {
+    this.#lookups = new Lookups([...this.#members.values()], this.#options.config.defaultAccount);
+    for (const conflict of this.#lookups.conflicts) {
       const { hint, message } = describeConflict(conflict);
       const { name } = conflict.accounts[0]!;
       this.#sayOnce(message, () => this.#options.logger.error({ hint }, `${message}; ${name} keeps it`));

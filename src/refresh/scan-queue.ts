@@ -8,12 +8,11 @@ export class ScanQueue {
   #scanning: Promise<void> | undefined;
   #closed = false;
 
-  /** @param scan must not fail */
   constructor(scan: (changed: Changed) => Promise<void>) {
     this.#scan = scan;
   }
 
-  /** Resolves when that, and all that was added meanwhile, was looked at. By default all is. */
+  /** Resolves when that, and all that was added meanwhile, was looked at; rejects when it could not be. By default all is. */
   add(changed?: Iterable<string>): Promise<void> {
     if (this.#closed) return Promise.resolve();
     this.#changed =
@@ -24,7 +23,7 @@ export class ScanQueue {
   /** Nothing more is looked at. Resolves when a look under way has ended. */
   async close(): Promise<void> {
     this.#closed = true;
-    await this.#scanning;
+    await this.#scanning?.catch(() => undefined);
   }
 
   async #scanUntilQuiet(): Promise<void> {

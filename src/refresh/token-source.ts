@@ -1,5 +1,6 @@
 /** Where the relay gets tokens, as the relay sees it. */
 import type { AnyAccount, BrokenAccount, SubmittingAccount } from '../accounts/account.js';
+import type { AppError } from '../core/errors.js';
 import type { Secret } from '../core/secret.js';
 import type { SmtpHost } from '../providers/provider.js';
 
@@ -34,8 +35,8 @@ export type Lookup =
   | { readonly kind: 'broken'; readonly account: BrokenAccount }
   /** Accounts there are, but none for this sender. */
   | { readonly kind: 'unknown' }
-  /** No account at all can be used. */
-  | { readonly kind: 'none' };
+  /** No account at all can be used; or there may be one, and `problem` says why that is not known. */
+  | { readonly kind: 'none'; readonly problem?: AppError | undefined };
 
 /** The same by server: one of several only where it is the default account. */
 export type ServerLookup = Lookup | { readonly kind: 'several'; readonly accounts: readonly AnyAccount[] };

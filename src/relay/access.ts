@@ -50,8 +50,14 @@ export function accountFor(
     case 'denied':
       return { refusal: replyForDeniedSender(sender) };
     case 'none':
-      return { refusal: replyForFailure(new AppError('no-accounts', 'no account can be used')) };
+      return none(found.problem);
   }
+}
+
+function none(problem: AppError | undefined): Found {
+  if (problem === undefined)
+    return { refusal: replyForFailure(new AppError('no-accounts', 'no account can be used')) };
+  return { refusal: replyForFailure(problem), cause: problem };
 }
 
 /** @param sender the address in MAIL FROM, "" for the null sender */
@@ -71,7 +77,11 @@ export function accessOf(
   const found = byLogin ? ofLogin() : directory.lookup(sender);
   const name = nameOf(found);
   if (name === undefined) return found;
-  if (settings.accountBy === 'both' && nameOf(ofLogin()) !== name) return denied;
+  if (settings.accountBy === 'both') {
+    const login = ofLogin();
+    if (login.kind === 'none') return login;
+    if (nameOf(login) !== name) return denied;
+  }
   return accounts === undefined || accounts.includes(name.toLowerCase()) ? found : denied;
 }
 

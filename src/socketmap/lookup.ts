@@ -45,7 +45,8 @@ async function answerOf(found: ServerLookup): Promise<Answer> {
       return notFound;
     case 'none':
       return trouble(
-        new AppError('no-accounts', 'no account can be used', { hint: 'run mailbearer test-config' }),
+        found.problem ??
+          new AppError('no-accounts', 'no account can be used', { hint: 'run mailbearer test-config' }),
       );
     case 'several':
       return trouble(

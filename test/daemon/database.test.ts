@@ -3,7 +3,7 @@ import { mkdir, readFile, stat, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { PostgresServer, postgresMissing } from '../support/postgres.js';
-import { eventually, Teardown, temporaryDirectory } from '../support/process.js';
+import { eventually, freePort, Teardown, temporaryDirectory } from '../support/process.js';
 import { greetedClient } from '../support/relay-under-test.js';
 import { type Conversation, type Finished, runBinary, startBinary } from '../support/run-binary.js';
 import { type ScriptedUpstream, startScriptedUpstream } from '../support/scripted-upstream.js';
@@ -79,7 +79,8 @@ describe.skipIf(postgresMissing())('accounts in PostgreSQL', () => {
     return stdout;
   }
 
-  async function serve(state = 'state'): Promise<{ daemon: Conversation; port: number }> {
+  /** @param first what it says before it is ready */
+  async function serve(state = 'state', first = /./): Promise<{ daemon: Conversation; port: number }> {
     const daemon = startBinary(['serve', '--log-level', 'debug'], {
       env: { ...env(), STATE_DIRECTORY: join(directory, state) },
     });
@@ -87,14 +88,15 @@ describe.skipIf(postgresMissing())('accounts in PostgreSQL', () => {
       daemon.signal('SIGKILL');
       await daemon.finished;
     });
+    await daemon.says(first);
     const [, port] = await daemon.says(/"port":(\d+)/);
     await daemon.says(/"msg":"ready"/);
     return { daemon, port: Number(port) };
   }
 
-  async function replyToMail(port: number): Promise<string> {
+  async function replyToMail(port: number, sender = user): Promise<string> {
     const client = await greetedClient(port);
-    const reply = await client.say(`MAIL FROM:<${user}>`);
+    const reply = await client.say(`MAIL FROM:<${sender}>`);
     client.end();
     return reply;
   }
@@ -153,13 +155,70 @@ describe.skipIf(postgresMissing())('accounts in PostgreSQL', () => {
       stderr: expect.stringMatching(/no accounts of mailbearer[^]*mailbearer store init/) as string,
     });
     await configure({ token_store: `postgres://owner@127.0.0.1:1/${database}` });
-    expect(await run('serve')).toMatchObject({
+    expect(await run('status')).toMatchObject({
       status: 69,
       stdout: '',
-      stderr: expect.stringMatching(/postgres:\/\/127.0.0.1:1\/.* cannot be used: .*ECONNREFUSED/) as string,
+      stderr: expect.stringMatching(
+        /postgres:\/\/127.0.0.1:1\/.* cannot be reached: .*ECONNREFUSED/,
+      ) as string,
     });
     await configure({ token_store: 'file' });
     expect(await run('store', 'rekey')).toMatchObject({ status: 78 });
+  });
+
+  it('what waiting does not mend ends the start', async () => {
+    const starts = async (config: object) => {
+      await configure(config);
+      const { status, stderr, stdout } = await run('serve');
+      return [status, `${stdout}${stderr}`];
+    };
+    const said = (words: RegExp) => expect.stringMatching(words) as string;
+    expect(await starts({})).toEqual([78, said(/no accounts of mailbearer/)]);
+    const of = (role: string, name: string) => `postgres://${role}@127.0.0.1:${server.port}/${name}`;
+    expect(await starts({ token_store: of('stranger', database) })).toEqual([
+      77,
+      said(/refuses the role stranger: password authentication failed[^]*pg_hba\.conf/),
+    ]);
+    expect(await starts({ token_store: of('owner', 'nowhere') })).toEqual([
+      77,
+      said(/database "nowhere" does not exist[^]*"token_store"/),
+    ]);
+  });
+
+  it('a start without the database defers all mail, whatever its sender, until it is there', async () => {
+    await succeed('store', 'init');
+    await succeed('store', 'import', await writeToken());
+    await server.stop();
+    const where = `127.0.0.1:${await freePort()}`;
+    const readiness = async () => (await fetch(`http://${where}/readyz`)).status;
+    await configure({
+      relay: { listen: '127.0.0.1:0', unknown_sender: 'reject' },
+      status: { listen: where },
+    });
+    const { daemon, port } = await serve(
+      'state',
+      /"hint":"see that PostgreSQL runs.*cannot be reached: .*ECONNREFUSED.*other mail is deferred/,
+    );
+    const stranger = 'x@y.example';
+    expect(await replyToMail(port)).toMatch(/^454 4\.7\.0 .*database.*try again later/);
+    expect(await replyToMail(port, stranger)).toMatch(/^454 4\.7\.0 .*database/);
+    expect(await readiness()).toBe(503);
+    // One that is there, but not as it should be, is waited for too.
+    await server.begin();
+    await server.sql('UPDATE mailbearer.schema_version SET version = version + 1', database);
+    await daemon.says(/has version 2 of the schema/);
+    await server.sql('UPDATE mailbearer.schema_version SET version = version - 1', database);
+    await daemon.says(/answers again/);
+    expect(await readiness()).toBe(200);
+    expect(await replyToMail(port)).toMatch(/^250 /);
+    await succeed('store', 'import', await writeToken({}, 'c@d.example'));
+    await daemon.says(/"account":"c@d.example".*account added/);
+    expect(await replyToMail(port, stranger)).toMatch(/^550 /);
+    await server.stop();
+    await daemon.says(/cannot be reached|closed|terminat/);
+    // Another machine may have been given an account for it.
+    expect(await replyToMail(port, stranger)).toMatch(/^454 4\.7\.0 .*database/);
+    await server.begin();
   });
 
   it('the SQL that is printed for the owner is what init runs', async () => {

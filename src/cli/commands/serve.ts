@@ -54,7 +54,9 @@ export async function runServe(options: ServeOptions): Promise<number> {
     });
     log.info({ config: config.source ?? 'none' }, 'ready');
     manager?.standing(() =>
-      describeStanding({ addresses: daemon.addresses, accounts: daemon.accounts(), isCurrent }),
+      describeStanding({
+        ...{ addresses: daemon.addresses, accounts: daemon.accounts(), away: daemon.away, isCurrent },
+      }),
     );
     manager?.ready();
     signals.onHangUp(() => reloader.reload());

@@ -33,8 +33,8 @@ export interface AddOptions {
 export interface ChangeListener {
   /** Names of accounts that were changed, added or removed, by this process too. */
   readonly onChange: (names: readonly string[]) => void;
-  /** Anything may have changed: nobody listened for a while. */
-  readonly onReturn: () => void;
+  /** Anything may have changed: nobody listened for a while. Where it rejects, all is tried again. */
+  readonly onReturn: () => Promise<void>;
   readonly onLost: (problem: AppError) => void;
 }
 
@@ -47,6 +47,7 @@ export class AccountDatabase {
   readonly #options: AccountDatabaseOptions;
   readonly #leases: Leases;
   readonly #kept: KeptAnswers | undefined;
+  #awaited: AppError | undefined;
 
   private constructor(options: AccountDatabaseOptions) {
     const { clock, keptDirectory, random, settings } = options;
@@ -61,13 +62,20 @@ export class AccountDatabase {
         : new KeptAnswers({ directory: keptDirectory, keys, clock, random });
   }
 
-  /** Throws AppError config-invalid (the keys), store-unavailable or store-mismatch. */
-  static async open(options: AccountDatabaseOptions): Promise<AccountDatabase> {
+  /**
+   * Throws AppError config-invalid (the keys), store-unavailable, store-refused or store-mismatch.
+   * @param patient one that cannot be reached is opened all the same, and `awaited` says why; `watch` tells when it is there
+   */
+  static async open(options: AccountDatabaseOptions, patient = false): Promise<AccountDatabase> {
     const accounts = new AccountDatabase(options);
     try {
       await checkSchema(accounts.#database);
       return accounts;
     } catch (error) {
+      if (patient && error instanceof AppError && error.code === 'store-unavailable') {
+        accounts.#awaited = error;
+        return accounts;
+      }
       await accounts.close();
       throw error;
     }
@@ -82,6 +90,11 @@ export class AccountDatabase {
     } finally {
       await accounts.close();
     }
+  }
+
+  /** Why nothing is known of it yet. */
+  get awaited(): AppError | undefined {
+    return this.#awaited;
   }
 
   get name(): string {
@@ -145,7 +158,14 @@ export class AccountDatabase {
       onChange(gathered);
     };
     this.#database.listen(changeChannel, {
-      onListening: () => void this.#leases.settle().then(onReturn),
+      onListening: async () => {
+        // It may be another than the one that went away.
+        await checkSchema(this.#database);
+        if (this.#awaited !== undefined) await this.finishKeptAnswers();
+        this.#awaited = undefined;
+        await this.#leases.settle();
+        await onReturn();
+      },
       onLost,
       onNotice(name) {
         if (names.size === 0) clock.setTimer(gatherMs, tell, { unref: true });

@@ -17,9 +17,12 @@ type Values = readonly (string | number | boolean | Buffer | readonly string[] |
 export interface Listener {
   /** @param payload what came with the notice */
   readonly onNotice: (payload: string) => void;
-  /** Notices may have been missed: when the listening begins, and whenever it begins again. */
-  readonly onListening: () => void;
-  /** Told once for each interruption. */
+  /**
+   * Notices may have been missed: when the listening begins, and whenever it begins again. Where it rejects, the database
+   * is of no use yet, and all is tried again.
+   */
+  readonly onListening: () => Promise<void>;
+  /** Told once for each interruption, and again when it goes on for a reason of another kind. */
   readonly onLost: (problem: AppError) => void;
 }
 
@@ -53,7 +56,7 @@ export class Database {
     return this.#upSince === undefined ? 0 : this.#clock.monotonic() - this.#upSince;
   }
 
-  /** One statement, which is a transaction of its own. Throws AppError store-unavailable or store-mismatch. */
+  /** One statement, which is a transaction of its own. Throws AppError store-unavailable, store-refused or store-mismatch. */
   query<R extends Row>(text: string, values: Values = []): Promise<readonly R[]> {
     return this.#turns.run(true, () => this.#query<R>(text, values));
   }
@@ -72,7 +75,7 @@ export class Database {
       return rows;
     } catch (error) {
       const failure = this.#failure(error);
-      if (failure.code === 'store-unavailable') this.#turns.failWaiting(failure);
+      if (isAway(failure)) this.#turns.failWaiting(failure);
       throw failure;
     }
   }
@@ -92,14 +95,14 @@ export class Database {
 
   async #keepListening(channel: string, listener: Listener): Promise<void> {
     const { signal } = this.#closing;
-    for (let told = false; !signal.aborted;) {
+    for (let told: string | undefined; !signal.aborted;) {
       try {
-        await this.#listenOnce(channel, listener, () => (told = false));
+        await this.#listenOnce(channel, listener, () => (told = undefined));
       } catch (error) {
         if (signal.aborted) return;
         const problem = this.#failure(error);
-        if (!told) listener.onLost(problem);
-        told = true;
+        if (told !== problem.code) listener.onLost(problem);
+        told = problem.code;
       }
       await sleep(this.#clock, listenAgainAfterMs, signal).catch(() => undefined);
     }
@@ -120,8 +123,8 @@ export class Database {
       await Promise.race([client.connect(), ended]);
       client.on('notification', ({ payload }) => listener.onNotice(payload ?? ''));
       await client.query(`LISTEN ${channel}`);
+      await listener.onListening();
       begun();
-      listener.onListening();
       await Promise.race([ended, this.#ask(client)]);
     } finally {
       await Promise.race([client.end().catch(() => undefined), sleep(this.#clock, 1_000)]);
@@ -197,11 +200,24 @@ export class Database {
         },
       );
     this.#upSince = undefined;
-    const hint = code.startsWith('28')
-      ? `see that the role ${this.#settings.user} may log in, and "password" in "postgres"`
-      : 'see that PostgreSQL runs there, and lets this host in (pg_hba.conf)';
-    return new AppError('store-unavailable', `${name} cannot be used: ${words}`, { hint, cause: error });
+    if (code.startsWith('28') || code === '3D000')
+      return new AppError('store-refused', `${name} refuses the role ${this.#settings.user}: ${words}`, {
+        hint:
+          code === '3D000'
+            ? 'make the database, or name the right one in "token_store"'
+            : 'see "password" in "postgres", that the role may log in, and that pg_hba.conf lets this host in',
+        cause: error,
+      });
+    return new AppError('store-unavailable', `${name} cannot be reached: ${words}`, {
+      hint: 'see that PostgreSQL runs there, takes connections (listen_addresses), and no firewall is between',
+      cause: error,
+    });
   }
+}
+
+/** Whether a database cannot be used now, and nothing is wrong with what stands in it. */
+export function isAway({ code }: AppError): boolean {
+  return code === 'store-unavailable' || code === 'store-refused';
 }
 
 async function readCa(path: string): Promise<string> {

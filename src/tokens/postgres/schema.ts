@@ -81,7 +81,7 @@ function quoted(name: string): string {
   return `"${name.replaceAll('"', '""')}"`;
 }
 
-/** Throws AppError store-mismatch, with what brings program and database together, or store-unavailable. */
+/** Throws AppError store-mismatch, with what brings program and database together, store-unavailable or store-refused. */
 export async function checkSchema(database: Database): Promise<void> {
   const [row] = await database.query<{ version: number | null }>(
     'SELECT max(version) AS version FROM mailbearer.schema_version',

@@ -151,7 +151,11 @@ describe.skipIf(postgresMissing())('accounts in PostgreSQL', () => {
     it('that can be given up only when the database is back is given up then', async () => {
       const [accounts, other] = [await open(), await open()];
       await addAccount(accounts);
-      accounts.watch({ onChange: () => undefined, onReturn: () => undefined, onLost: () => undefined });
+      accounts.watch({
+        onChange: () => undefined,
+        onReturn: () => Promise.resolve(),
+        onLost: () => undefined,
+      });
       await accounts.store(name).exclusively(() => server.stop());
       await server.begin();
       expect(await refresh(other.store(name), answering(1))).toMatchObject({ kind: 'refreshed' });
@@ -311,7 +315,7 @@ describe.skipIf(postgresMissing())('accounts in PostgreSQL', () => {
     const heard: string[] = [];
     accounts.watch({
       onChange: (names) => heard.push(...names),
-      onReturn: () => heard.push('(listening)'),
+      onReturn: async () => void heard.push('(listening)'),
       onLost: ({ code }) => heard.push(code),
     });
     await eventually('it to listen', () => heard[0]);
