@@ -56,7 +56,7 @@ export class MessagePassage {
     }
     this.#octets += part.octets;
     this.#place = place;
-    this.#upstream.message(part.pieces, end);
+    this.#upstream.message(part, end);
   }
 
   /** It is not to be sent: the session is cut, so that the upstream never sees the end of what it has. */

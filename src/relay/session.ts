@@ -228,7 +228,9 @@ export class ClientSession implements ConnectionUser, TransactionObserver {
     }
     this.#startedAt = this.#context.clock.monotonic();
     this.#time.transactionBegan(this.#startedAt);
-    this.#sender = senderOf(command);
+    const sender = senderOf(command);
+    // Mostly the same as before: then the same string, too, in which Node has its hash already.
+    if (sender !== this.#sender) this.#sender = sender;
     const parameterRefusal =
       refuseParameters(command) ?? refuseSize(command, this.#context.settings.limits.messageOctets);
     if (parameterRefusal !== undefined) return this.#refuse(place, parameterRefusal);

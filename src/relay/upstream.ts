@@ -6,6 +6,7 @@
 import type { Socket } from 'node:net';
 import type { SubmittingAccount } from '../accounts/account.js';
 import { AppError, describeCause, toAppError } from '../core/errors.js';
+import type { BodyPart } from '../protocol/smtp/body.js';
 import type { Extensions } from '../protocol/smtp/client.js';
 import { type Reply, ReplyReader, replyText } from '../protocol/smtp/reply.js';
 import { type ClientStage, clientStages } from '../protocol/smtp/states.js';
@@ -136,8 +137,9 @@ export class UpstreamSession implements Expiring {
   }
 
   /** Sends a part of the message, which is only lent; with the last one goes whoever waits for the reply to all of it. */
-  message(pieces: readonly Buffer[], end?: DueReply): void {
+  message({ pieces, text }: Pick<BodyPart, 'pieces' | 'text'>, end?: DueReply): void {
     if (end !== undefined) this.#expect(end);
+    if (text !== undefined) return this.#put(text);
     for (const piece of pieces) {
       if (piece.length <= smallOctets) {
         this.#put(piece.toString('latin1'));
@@ -165,7 +167,7 @@ export class UpstreamSession implements Expiring {
   /** Leaves politely; for idle sessions. */
   quit(): void {
     if (this.#ended) return;
-    this.#say('C: QUIT');
+    this.#dialogue?.('C: QUIT', this.#client);
     this.#socket.end('QUIT\r\n', () => this.#socket.destroySoon());
     this.#end();
   }
@@ -188,8 +190,9 @@ export class UpstreamSession implements Expiring {
     return `${host}:${port}`;
   }
 
-  #say(line: string): void {
-    this.#options.dialogue?.(line, this.#client);
+  /** Mostly undefined: no line is then made for it. */
+  get #dialogue(): UpstreamOptions['dialogue'] {
+    return this.#options.dialogue;
   }
 
   /** The moment `delayMs` from now. */
@@ -204,7 +207,7 @@ export class UpstreamSession implements Expiring {
   }
 
   #send(line: string, due: DueReply): void {
-    this.#say(`C: ${line.trimEnd()}`);
+    this.#dialogue?.(`C: ${line.trimEnd()}`, this.#client);
     this.#put(line);
     this.#expect(due);
   }
@@ -240,7 +243,7 @@ export class UpstreamSession implements Expiring {
     this.#replies.push(lent);
     try {
       for (let reply = this.#replies.next(); reply !== undefined; reply = this.#replies.next()) {
-        this.#say(`S: ${replyText(reply)}`);
+        this.#dialogue?.(`S: ${replyText(reply)}`, this.#client);
         this.#deliver(reply);
         if (this.#ended) return;
       }

@@ -197,7 +197,7 @@ export class ServerProtocol {
     const chunk = this.#bodyInput;
     if (chunk === undefined || this.#body === undefined) return undefined;
     this.#bodyInput = undefined;
-    const { pieces, octets, rest } = this.#body.scan(chunk);
+    const { pieces, octets, rest, text } = this.#body.scan(chunk);
     const { unsafe } = this.#body;
     const ended = rest !== undefined;
     if (ended) {
@@ -205,7 +205,7 @@ export class ServerProtocol {
       this.#body = undefined;
       if (rest.length > 0) this.#lines.push(rest);
     }
-    return { verb: 'body', pieces, octets, rest, ended, unsafe };
+    return { verb: 'body', pieces, octets, text, rest, ended, unsafe };
   }
 }
 
