@@ -229,8 +229,7 @@ export class ClientSession implements ConnectionUser, TransactionObserver {
     this.#startedAt = this.#context.clock.monotonic();
     this.#time.transactionBegan(this.#startedAt);
     const sender = senderOf(command);
-    // Mostly the same as before: then the same string, too, in which Node has its hash already.
-    if (sender !== this.#sender) this.#sender = sender;
+    if (sender !== this.#sender) this.#sender = sender; // The same string is the one that has been hashed.
     const parameterRefusal =
       refuseParameters(command) ?? refuseSize(command, this.#context.settings.limits.messageOctets);
     if (parameterRefusal !== undefined) return this.#refuse(place, parameterRefusal);
