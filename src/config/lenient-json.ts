@@ -11,6 +11,8 @@ export type LenientJson =
 
 export function parseLenientJson(content: string): LenientJson {
   const text = content.replace(/^\uFEFF/, '');
+  const strict = parseStrictJson(text);
+  if (strict !== undefined) return { kind: 'value', value: strict };
   const errors: ParseError[] = [];
   const value: unknown = parse(text, errors, { allowTrailingComma: true });
   const [first] = errors;
@@ -21,6 +23,15 @@ export function parseLenientJson(content: string): LenientJson {
     .replace(/(?!^)([A-Z])/g, ' $1')
     .toLowerCase();
   return { kind: 'problem', problem: `line ${before.length}, column ${before.at(-1)!.length + 1}: ${what}` };
+}
+
+/** Most of it is: many times faster, and what it gives holds no part of the text. Undefined where it is none. */
+function parseStrictJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
 }
 
 /** Neither a list nor null. */

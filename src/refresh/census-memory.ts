@@ -1,18 +1,20 @@
 /**
- * What was read of token files, so that one that is as it was need not be read again: thousands of files are looked at
- * in a fraction of the time. A file that was changed a moment before it was read may change once more within the same
+ * Which token files are as they were when they were read, so that they need not be read again: thousands are looked at in
+ * a fraction of the time. A file that was changed a moment before it was read may change once more within the same
  * tick of the file system's clock, so that one is read again.
  */
-import { stat } from 'node:fs/promises';
+import type { Account } from '../accounts/account.js';
 import type { Clock } from '../core/clock.js';
-import type { Found } from './census.js';
+import { type FileStamp, stampOf, statFile } from '../tokens/read-file.js';
 
 /** No file system in use has a coarser clock. */
 const coarsestTickMs = 2_000;
+/** One that tells less than milliseconds goes by the kernel's clock, which ticks at least so often. */
+const kernelTickMs = 20;
 
 interface Remembered {
   readonly stamp: string;
-  readonly found: Found;
+  readonly account: Account;
 }
 
 export class CensusMemory {
@@ -23,16 +25,23 @@ export class CensusMemory {
     this.#clock = clock;
   }
 
-  /** What `read` says of the file at `path`, or what it said when the file was the same. */
-  async recall(path: string, read: () => Promise<Found>): Promise<Found> {
-    const stamp = await this.#stampOf(path);
+  /** The account of the file at `path`, where that is the same as when `note` was told of it. */
+  async recall(path: string): Promise<Account | undefined> {
     const known = this.#files.get(path);
-    if (known !== undefined && known.stamp === stamp) return known.found;
-    const found = await read();
-    // What cannot be used may be mended by a change of something else, such as the mode of its directory.
-    if (stamp === undefined || !('stored' in found)) this.#files.delete(path);
-    else this.#files.set(path, { stamp, found });
-    return found;
+    if (known === undefined) return undefined;
+    const stats = await statFile(path).catch(() => undefined);
+    return stats !== undefined && stampOf(stats).text === known.stamp ? known.account : undefined;
+  }
+
+  /** What was read, and when. */
+  note(path: string, account: Account, stamp: FileStamp): void {
+    if (this.#isSettled(stamp)) this.#files.set(path, { stamp: stamp.text, account });
+    else this.#files.delete(path);
+  }
+
+  /** It is to be read again in any case. */
+  forget(path: string): void {
+    this.#files.delete(path);
   }
 
   /** Those are the files that there are. */
@@ -40,14 +49,8 @@ export class CensusMemory {
     for (const path of this.#files.keys()) if (!paths.has(path)) this.#files.delete(path);
   }
 
-  /** Undefined where a change might not show. */
-  async #stampOf(path: string): Promise<string | undefined> {
-    try {
-      const { ctimeMs, dev, ino, mtimeMs, size } = await stat(path);
-      if (this.#clock.now() - Math.max(ctimeMs, mtimeMs) < coarsestTickMs) return undefined;
-      return `${dev}:${ino}:${size}:${mtimeMs}:${ctimeMs}`;
-    } catch {
-      return undefined;
-    }
+  #isSettled({ changedAt }: FileStamp): boolean {
+    const tickMs = Number.isInteger(changedAt) ? coarsestTickMs : kernelTickMs;
+    return this.#clock.now() - changedAt >= tickMs;
   }
 }

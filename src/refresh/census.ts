@@ -21,11 +21,11 @@ import { mapConcurrently } from '../core/concurrently.js';
 import { type AppError, systemErrorCode, toAppError } from '../core/errors.js';
 import { Secret } from '../core/secret.js';
 import { directoriesOf, listTokenFiles, type TokenFileEntry } from '../tokens/directory.js';
-import { createFileStore } from '../tokens/file-store.js';
 import { openTokenStore } from '../tokens/keyring-store.js';
 import type { LockOptions } from '../tokens/lock.js';
 import { createTokenFile } from '../tokens/new-file.js';
 import type { AccountDatabase } from '../tokens/postgres/accounts.js';
+import { type FileStamp, readTokenText, storedToken } from '../tokens/read-file.js';
 import type { StoredToken, TokenStore } from '../tokens/token.js';
 import type { CensusMemory } from './census-memory.js';
 import { takeDatabaseCensus } from './database-census.js';
@@ -49,11 +49,20 @@ export type Found =
       readonly account: Account;
       readonly store: TokenStore;
       readonly stored: StoredToken;
+      /** Of a file. */
+      readonly stamp?: FileStamp;
     }
   | { readonly path: string; readonly account: BrokenAccount };
 
+interface Unchanged {
+  readonly path: string;
+  readonly account: Account;
+}
+
 export interface Census {
   readonly found: readonly Found[];
+  /** Files that are as they were when they were read before. */
+  readonly unchanged: readonly Unchanged[];
   /** Of the files that no link leads to: what happens to one of those is no other's business. */
   readonly plain: ReadonlySet<string>;
   /** Where a change can change this: the token directories, and those of the files that symlinks lead to. */
@@ -65,7 +74,7 @@ const readsAtOnce = 16;
 
 /**
  * `onProblem` hears of each token directory that cannot be listed; of the default ones, one or both may be missing.
- * @param memory of a census before
+ * @param memory of what was read before
  */
 export async function takeCensus(
   options: CensusOptions,
@@ -74,22 +83,43 @@ export async function takeCensus(
 ): Promise<Census> {
   const { config, database, tokenDirectories } = options;
   if (database !== undefined)
-    return { found: await takeDatabaseCensus(options, database), plain: new Set(), directories: [] };
+    return {
+      ...{ found: await takeDatabaseCensus(options, database), unchanged: [] },
+      ...{ plain: new Set(), directories: [] },
+    };
   const listed = await listTokenFiles(tokenDirectories, (problem) => {
     if (config.tokenDirs !== undefined || systemErrorCode(problem.cause) !== 'ENOENT') onProblem(problem);
   });
   const entries = await addConfigured(config, listed);
-  const found = await mapConcurrently(entries, readsAtOnce, ({ path }) =>
-    memory === undefined ? readAccount(options, path) : memory.recall(path, () => readAccount(options, path)),
-  );
+  const unchanged: Unchanged[] = [];
+  const looked = await mapConcurrently(entries, readsAtOnce, async ({ path }) => {
+    const account = await memory?.recall(path);
+    if (account === undefined) return readAnew(options, path, memory);
+    unchanged.push({ path, account });
+    return undefined;
+  });
+  const found = looked.filter((each) => each !== undefined);
   memory?.keepOnly(new Set(entries.map(({ path }) => path)));
-  const names = new Set(found.map(({ account }) => account.name));
+  const names = new Set([...found, ...unchanged].map(({ account }) => account.name));
   const home = tokenDirectories[0] ?? defaultTokenDirectories[0]!;
   for (const name of config.accounts.keys())
     if (!names.has(name)) found.push(await readAccount(options, join(home, name)));
   const directories = new Set([...tokenDirectories, ...entries.flatMap(directoriesOf)]);
   const plain = new Set(entries.flatMap(({ path, target }) => (path === target ? [path] : [])));
-  return { found, plain, directories: [...directories] };
+  return { found, unchanged, plain, directories: [...directories] };
+}
+
+/** What the file says now, for the memory, too. */
+export async function readAnew(
+  options: CensusOptions,
+  path: string,
+  memory: CensusMemory | undefined,
+): Promise<Found> {
+  const found = await readAccount(options, path);
+  // What cannot be used may be mended by a change of something else, such as the mode of its directory.
+  if ('stored' in found && found.stamp !== undefined) memory?.note(path, found.account, found.stamp);
+  else memory?.forget(path);
+  return found;
 }
 
 /** A file that `token_file` names goes by that path, wherever else it was found. */
@@ -108,7 +138,7 @@ async function addConfigured(config: Config, listed: TokenFileEntry[]): Promise<
 
 /** One token file as an account; a file that cannot be read makes a broken one. */
 export async function readAccount(options: CensusOptions, path: string): Promise<Found> {
-  const { clock, config, database, random, saslPasswd } = options;
+  const { config, database, saslPasswd } = options;
   if (database !== undefined) {
     const name = basename(path);
     const [row] = await takeDatabaseCensus(options, database, [name]);
@@ -117,8 +147,11 @@ export async function readAccount(options: CensusOptions, path: string): Promise
   }
   const source = { tokenFile: path, saslPasswdUser: saslLogin(saslPasswd, path) };
   let stored: StoredToken;
+  let stamp: FileStamp;
   try {
-    stored = await createFileStore({ path, clock, random }).read();
+    const file = await readTokenText(path);
+    stored = storedToken(file.text, file.modifiedAt, path);
+    ({ stamp } = file);
   } catch (error) {
     const problem = toAppError(error);
     if (problem.code === 'token-missing' && options.makesFiles === true && needsNoSignIn(config, source))
@@ -127,7 +160,7 @@ export async function readAccount(options: CensusOptions, path: string): Promise
   }
   const account = resolveAccount(config, { ...source, overrides: stored.overrides });
   if (isBroken(account)) return { path, account };
-  return { path, account, store: openTokenStore(account, { clock, random }), stored };
+  return { path, account, store: openTokenStore(account, options), stored, stamp };
 }
 
 function needsNoSignIn(config: Config, source: AccountSource): boolean {

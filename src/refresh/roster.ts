@@ -15,7 +15,7 @@ import {
   type Census,
   type CensusOptions,
   type Found,
-  readAccount,
+  readAnew,
   sameOverrides,
   takeCensus,
 } from './census.js';
@@ -89,6 +89,7 @@ class LiveRoster implements Roster {
   readonly #memory: CensusMemory;
   #plain: ReadonlySet<string> = new Set();
   #addsMany = false;
+  #opened: Promise<void> = Promise.resolve();
   #closed = false;
 
   constructor(options: RosterOptions) {
@@ -106,9 +107,16 @@ class LiveRoster implements Roster {
           });
   }
 
+  /** What changes meanwhile is looked at afterwards. */
   async open(): Promise<void> {
+    const opening = this.#open();
+    this.#opened = opening.catch(() => undefined);
+    await opening;
+  }
+
+  async #open(): Promise<void> {
     // Watched first: what changes while they are read is then seen.
-    await this.#watch.follow(this.#options.tokenDirectories);
+    await this.#watch.follow(this.#options.tokenDirectories, true);
     if (this.#options.database?.awaited !== undefined) return;
     const census = await this.#take();
     const accounts = census.found.map(({ account }) => account);
@@ -147,10 +155,7 @@ class LiveRoster implements Roster {
 
   async look(): Promise<void> {
     await this.#lookAtFiles();
-    const changed = [...this.#members.values()].flatMap((member) =>
-      member.kind === 'live' && member.tokens.version !== member.stored.version ? [member.tokens] : [],
-    );
-    await Promise.all(changed.map((tokens) => tokens.storeChanged()));
+    await Promise.all([...this.#members.values()].map(agree));
   }
 
   async rest(): Promise<void> {
@@ -171,6 +176,7 @@ class LiveRoster implements Roster {
   }
 
   async #scan(changed: Changed): Promise<void> {
+    await this.#opened;
     const { database } = this.#options;
     const isEnough =
       changed !== 'all' &&
@@ -206,7 +212,7 @@ class LiveRoster implements Roster {
     let isOther = false;
     for (const path of paths) {
       if (!this.#plain.has(path) || this.#members.get(path)?.kind !== 'live') return false;
-      const found = await this.#memory.recall(path, () => readAccount(this.#options, path));
+      const found = await readAnew(this.#options, path, this.#memory);
       if (!('stored' in found)) return false;
       if (this.#closed) return true;
       isOther = this.#admit(found) === 'other' || isOther;
@@ -231,17 +237,19 @@ class LiveRoster implements Roster {
     );
   }
 
-  async #apply({ directories, found, plain }: Census): Promise<void> {
+  async #apply({ directories, found, plain, unchanged }: Census): Promise<void> {
     const { logger } = this.#options;
     if (this.#closed) return;
     this.#plain = plain;
     const before = this.#members.size;
-    this.#addsMany = found.length - before > mostNamed;
+    this.#addsMany = found.length + unchanged.length - before > mostNamed;
     for (const each of found) this.#admit(each);
+    for (const { path } of unchanged) void agree(this.#members.get(path));
     if (this.#addsMany) logger.info({ accounts: this.#members.size - before }, 'accounts added');
     this.#addsMany = false;
-    const paths = new Set(found.map(({ path }) => path));
-    const names = new Set(found.map(({ account }) => account.name));
+    const known = [...found, ...unchanged];
+    const paths = new Set(known.map(({ path }) => path));
+    const names = new Set(known.map(({ account }) => account.name));
     for (const [path, member] of this.#members) if (!paths.has(path)) this.#miss(path, member, names);
     this.#route();
     await this.#watch.follow(directories);
@@ -257,8 +265,8 @@ class LiveRoster implements Roster {
     const member = this.#members.get(path);
     this.#options.witness?.holds(account, stored);
     if (member?.kind === 'live' && sameOverrides(member.stored.overrides, stored.overrides)) {
-      if (member.tokens.version !== stored.version) void member.tokens.storeChanged();
       member.stored = stored;
+      void agree(member);
       return 'same';
     }
     if (member) this.#retire(member);
@@ -319,4 +327,10 @@ class LiveRoster implements Roster {
     this.#said.add(message);
     say();
   }
+}
+
+/** Tells whoever keeps the token fresh what the store holds, if that is not what it goes by. */
+async function agree(member: Member | undefined): Promise<void> {
+  if (member?.kind === 'live' && member.tokens.version !== member.stored.version)
+    await member.tokens.storeChanged();
 }

@@ -12,8 +12,11 @@ import type { Logger } from '../core/logger.js';
 import { isScratchName } from '../tokens/names.js';
 
 export interface DirectoryWatch {
-  /** Replaces the set of directories. They need not exist. */
-  follow(directories: Iterable<string>): Promise<void>;
+  /**
+   * Replaces the set of directories. They need not exist.
+   * @param willLook whoever follows looks at all of them afterwards, so that nothing is missed that came before
+   */
+  follow(directories: Iterable<string>, willLook?: boolean): Promise<void>;
   close(): void;
 }
 
@@ -22,7 +25,7 @@ const debounceMs = 100;
 const quickLookMs = 500;
 const rescanMs = 30_000;
 /** Of all the time, at most so much is spent on looking without having been told: one part in so many. */
-const rescanShare = 200;
+const rescanShare = 400;
 const longestRescanMs = 600_000;
 
 export interface WatchOptions {
@@ -57,7 +60,7 @@ class Watch implements DirectoryWatch {
     this.#scheduleRescan();
   }
 
-  async follow(directories: Iterable<string>): Promise<void> {
+  async follow(directories: Iterable<string>, willLook = false): Promise<void> {
     const wanted = new Set(directories);
     for (const [directory, { watcher }] of this.#watched) {
       if (wanted.has(directory)) continue;
@@ -67,7 +70,7 @@ class Watch implements DirectoryWatch {
     let changed = false;
     for (const directory of wanted) changed = (await this.#look(directory)) || changed;
     // Before this directory was watched, something may have happened in it unseen.
-    if (changed) this.#changed();
+    if (changed && !willLook) this.#changed();
     this.#scheduleQuickLook();
   }
 

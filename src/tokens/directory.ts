@@ -5,7 +5,7 @@
  */
 import type { Dirent } from 'node:fs';
 import { readdir, realpath, stat } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { AppError, describeCause, systemErrorCode } from '../core/errors.js';
 import { ownId } from './file-failure.js';
 import { isTokenFileName } from './names.js';
@@ -28,13 +28,15 @@ export async function listTokenFiles(
   const found = new Map<string, TokenFileEntry>();
   for (const directory of directories) {
     const entries = await listEntries(directory, onProblem);
+    const home = resolve(directory);
     const real = await realpath(directory).catch(() => directory);
     for (const entry of entries) {
-      const path = resolve(directory, entry.name);
+      const path = join(home, entry.name);
       // Asking for each of thousands of files takes as long as reading them.
       const isPlain = entry.isFile();
       if (!isPlain && !(await mayBeToken(path, entry.name))) continue;
-      const target = isPlain ? join(real, entry.name) : await realpath(path).catch(() => path);
+      const plainTarget = real === home ? path : join(real, entry.name);
+      const target = isPlain ? plainTarget : await realpath(path).catch(() => path);
       if (!found.has(target)) found.set(target, { path, target });
     }
   }
@@ -78,5 +80,5 @@ async function mayBeToken(path: string, name: string): Promise<boolean> {
 
 /** The directories whose changes matter to a token file: its own, and that of the file a symlink leads to. */
 export function directoriesOf({ path, target }: TokenFileEntry): string[] {
-  return [join(path, '..'), join(target, '..')];
+  return path === target ? [dirname(path)] : [dirname(path), dirname(target)];
 }

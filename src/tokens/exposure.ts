@@ -2,9 +2,10 @@
  * Which files with secrets are open to more than those who need them: to everyone on the machine, or to a group
  * with people in it. Says what mode would do, and changes nothing. A file that is missing is somebody else's trouble.
  */
-import { stat } from 'node:fs/promises';
 import type { Config } from '../config/config.js';
+import { mapConcurrently } from '../core/concurrently.js';
 import { type LocalUsers, readLocalUsers } from './group-members.js';
+import { statFile } from './read-file.js';
 
 export interface Exposure {
   readonly path: string;
@@ -18,6 +19,7 @@ export interface Exposure {
 }
 
 const readOrWrite = 0o6;
+const examinedAtOnce = 16;
 
 /** Every file that holds a secret: the configuration's, keys, passwords of clients, and token files. Each once. */
 export function secretFiles(config: Config, tokenFiles: readonly string[]): readonly string[] {
@@ -40,7 +42,8 @@ export async function findExposures(
   // Windows has no modes.
   if (ownGroup === undefined || ownUser === undefined) return [];
   const known = users ?? (await readLocalUsers());
-  const found = await Promise.all(paths.map((path) => examine(path, { ownGroup, ownUser, users: known })));
+  const here = { ownGroup, ownUser, users: known };
+  const found = await mapConcurrently(paths, examinedAtOnce, (path) => examine(path, here));
   return found.filter((exposure) => exposure !== undefined);
 }
 
@@ -51,7 +54,7 @@ interface Here {
 }
 
 async function examine(path: string, { ownGroup, ownUser, users }: Here): Promise<Exposure | undefined> {
-  const stats = await stat(path).catch(() => undefined);
+  const stats = await statFile(path).catch(() => undefined);
   if (!stats?.isFile()) return undefined;
   const { gid, uid } = stats;
   const mode = stats.mode & 0o7777;

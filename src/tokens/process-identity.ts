@@ -15,7 +15,14 @@ export interface ProcessIdentity {
   readonly startTime: string;
 }
 
-export async function ownIdentity(): Promise<ProcessIdentity> {
+let own: Promise<ProcessIdentity> | undefined;
+
+/** It stays the same, so it is asked for once. */
+export function ownIdentity(): Promise<ProcessIdentity> {
+  return (own ??= findOwnIdentity());
+}
+
+async function findOwnIdentity(): Promise<ProcessIdentity> {
   const [boot, pidNamespace, stat] = await Promise.all([
     readFile('/proc/sys/kernel/random/boot_id', 'utf8').catch(() => hostname()),
     readlink('/proc/self/ns/pid').catch(() => ''),

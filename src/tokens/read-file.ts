@@ -3,7 +3,8 @@
  * swallows a huge file; every failure names the file and the command that mends it.
  */
 import { createHash } from 'node:crypto';
-import { constants, open } from 'node:fs/promises';
+import { closeSync, constants, fstatSync, open, read, stat, type Stats } from 'node:fs';
+import { promisify } from 'node:util';
 import { AppError } from '../core/errors.js';
 import { readFailure } from './file-failure.js';
 import { parseToken } from './format.js';
@@ -20,29 +21,62 @@ export interface TokenText extends Ownership {
   readonly text: string;
   /** Last change of the content. Milliseconds since the epoch. */
   readonly modifiedAt: number;
+  /** Of the file before it was read. */
+  readonly stamp: FileStamp;
+}
+
+/** Another one when a file was changed or replaced, unless that was within one tick of its file system's clock. */
+export interface FileStamp {
+  readonly text: string;
+  /** Last change of anything about it. Milliseconds since the epoch, with such fractions as the file system has. */
+  readonly changedAt: number;
 }
 
 /** No token file is larger; what is, is something else. */
 const limitBytes = 2 ** 20;
 
+// Not those of node:fs/promises: of thousands of files, a FileHandle for each takes longer than all else about it.
+const openDescriptor = promisify(open);
+const readDescriptor = promisify(read);
+export const statFile = promisify(stat);
+
 /** Throws AppError token-missing, token-unreadable, or token-invalid when it is no file or above 1 MiB. */
 export async function readTokenText(path: string): Promise<TokenText> {
   try {
-    const handle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
+    const descriptor = await openDescriptor(path, constants.O_RDONLY | constants.O_NONBLOCK);
     try {
-      const stats = await handle.stat();
+      // The kernel knows that of an open file, and asks no disk or server.
+      const stats = fstatSync(descriptor);
       if (stats.isDirectory()) throw notAToken(path, 'it is a directory');
       if (!stats.isFile()) throw notAToken(path, 'it is no regular file');
       if (stats.size > limitBytes) throw notAToken(path, `it has ${stats.size} octets, above 1 MiB`);
       const { uid, gid, mode, mtimeMs } = stats;
-      const text = await handle.readFile('utf8');
-      return { text, uid, gid, mode: mode & 0o7777, modifiedAt: Math.round(mtimeMs) };
+      const text = await readText(descriptor, stats.size);
+      return {
+        ...{ text, uid, gid, mode: mode & 0o7777, modifiedAt: Math.round(mtimeMs) },
+        stamp: stampOf(stats),
+      };
     } finally {
-      await handle.close();
+      closeSync(descriptor);
     }
   } catch (error) {
     throw readFailure(path, error);
   }
+}
+
+async function readText(descriptor: number, octets: number): Promise<string> {
+  const buffer = Buffer.allocUnsafe(octets);
+  let length = 0;
+  while (length < octets) {
+    const { bytesRead } = await readDescriptor(descriptor, buffer, length, octets - length, null);
+    if (bytesRead === 0) break;
+    length += bytesRead;
+  }
+  return buffer.toString('utf8', 0, length);
+}
+
+export function stampOf({ ctimeMs, dev, ino, mtimeMs, size }: Stats): FileStamp {
+  return { text: [dev, ino, size, mtimeMs, ctimeMs].join(':'), changedAt: Math.max(ctimeMs, mtimeMs) };
 }
 
 /** The token that `text` holds; equal texts have equal versions. Throws AppError token-invalid. */

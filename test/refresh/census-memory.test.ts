@@ -2,63 +2,61 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { mapConcurrently } from '../../src/core/concurrently.js';
-import { systemClock } from '../../src/core/clock.js';
-import type { Found } from '../../src/refresh/census.js';
 import { CensusMemory } from '../../src/refresh/census-memory.js';
+import { readTokenText } from '../../src/tokens/read-file.js';
 import { type TemporaryDirectory, temporaryDirectory } from '../support/process.js';
+import { testAccount } from '../support/token-files.js';
+import { VirtualClock } from '../support/virtual-clock.js';
+
+const account = testAccount('/t/a@b.example');
 
 let root: TemporaryDirectory;
 let path: string;
-let aheadMs: number;
-let reads: number;
 let memory: CensusMemory;
+const clock = new VirtualClock();
 
 beforeEach(async () => {
   root = await temporaryDirectory();
   path = join(root.path, 'a@b.example');
-  await writeFile(path, 'one');
-  aheadMs = 10_000;
-  reads = 0;
-  memory = new CensusMemory({ ...systemClock, now: () => Date.now() + aheadMs });
+  await writeFile(path, '{}');
+  memory = new CensusMemory(clock);
 });
 afterEach(() => root.remove());
 
-const usable = (): Promise<Found> => {
-  reads++;
-  // Only whether there is `stored` is asked.
-  return Promise.resolve({ path, account: {}, store: {}, stored: {} } as unknown as Found);
-};
-const broken = (): Promise<Found> => {
-  reads++;
-  return Promise.resolve({ path, account: {} } as unknown as Found);
-};
+/** Of the file as it is, but for the time that has passed since its last change. */
+async function note(ageMs = 10_000): Promise<void> {
+  const { stamp } = await readTokenText(path);
+  memory.note(path, account, { ...stamp, changedAt: clock.now() - ageMs });
+}
 
-it('reads a file that is as it was but once', async () => {
-  const first = await memory.recall(path, usable);
-  expect(await memory.recall(path, usable)).toBe(first);
-  expect(reads).toBe(1);
+it('knows a file that is as it was when it was read', async () => {
+  expect(await memory.recall(path)).toBeUndefined();
+  await note();
+  expect(await memory.recall(path)).toBe(account);
 });
 
-it('reads a file that has changed, however long it is', async () => {
-  const first = await memory.recall(path, usable);
-  await writeFile(path, 'two');
-  expect(await memory.recall(path, usable)).not.toBe(first);
+it('does not know a file that has changed, however long it is', async () => {
+  await note();
+  await writeFile(path, '[]');
+  expect(await memory.recall(path)).toBeUndefined();
 });
 
-it('reads a file again that was changed a moment before it was read', async () => {
-  aheadMs = 0;
-  await memory.recall(path, usable);
-  await memory.recall(path, usable);
-  expect(reads).toBe(2);
+it('does not know a file that may change again and look the same, by what its file system can tell apart', async () => {
+  await note(1_000);
+  expect(await memory.recall(path)).toBeUndefined();
+  await note(1_000.5);
+  expect(await memory.recall(path)).toBe(account);
+  await note(0.5);
+  expect(await memory.recall(path)).toBeUndefined();
 });
 
-it('reads what could not be used, and what was gone meanwhile', async () => {
-  await memory.recall(path, broken);
-  await memory.recall(path, usable);
-  expect(reads).toBe(2);
+it('does not know what could not be used, nor what is gone', async () => {
+  await note();
+  memory.forget(path);
+  expect(await memory.recall(path)).toBeUndefined();
+  await note();
   memory.keepOnly(new Set());
-  await memory.recall(path, usable);
-  expect(reads).toBe(3);
+  expect(await memory.recall(path)).toBeUndefined();
 });
 
 it('does so many at a time, in order, and tells of the first failure', async () => {
