@@ -87,6 +87,8 @@ export interface Config extends ClientSettings {
   readonly tokenStore?: TokenStoreName | undefined;
   /** Set: accounts and their tokens are in this database, and no token directory is looked at. */
   readonly postgres?: PostgresSettings | undefined;
+  /** In (0, 1]; undefined: 1. */
+  readonly share?: number | undefined;
   /** Undefined: where state files lie by default. */
   readonly stateDir?: string | undefined;
   /** Hears of events: a line for the shell, or program and arguments. */

@@ -76,6 +76,7 @@ function toConfig(raw: RawConfig, source: string | undefined): Config {
     secretFiles: [],
     tokenDirs: raw.token_dir,
     tokenStore: typeof raw.token_store === 'string' ? raw.token_store : undefined,
+    share: raw.share,
     stateDir: raw.state_dir,
     onEvent: raw.on_event,
     logLevel: logLevel(raw),

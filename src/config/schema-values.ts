@@ -22,6 +22,8 @@ export const text = scalar('expected a string').transform((value) => String(valu
 export const count = z
   .int({ error: 'expected a whole number above 0' })
   .min(1, 'expected a whole number above 0');
+const partExpected = 'expected a number above 0, at most 1';
+export const part = z.number({ error: partExpected }).gt(0, partExpected).max(1, partExpected);
 export const flag = z.boolean({ error: 'expected true or false' });
 
 /** A value that one of values.ts's rules reads further. */

@@ -9,7 +9,7 @@ import { limitsShape } from './limits-schema.js';
 import { listenerAuthShape } from './listener-auth-schema.js';
 import { listeners, listenerShape } from './listener-schema.js';
 import { postgresShape, tokenStore } from './postgres-schema.js';
-import { command, oneOf, oneOrMore, path, section, switchable, text } from './schema-values.js';
+import { command, oneOf, oneOrMore, part, path, section, switchable, text } from './schema-values.js';
 import { socketmap, socketmapShape } from './socketmap-schema.js';
 import { statusShape } from './status-schema.js';
 import { parseAbsolutePath } from './values.js';
@@ -37,6 +37,12 @@ const rootShape = {
     .describe('Address of config.schema.json, by which editors check and complete the file. Not read here.'),
   token_store: tokenStore,
   postgres: section(postgresShape).prefault({}).describe('What the database of `token_store` needs.'),
+  share: part
+    .optional()
+    .describe(
+      'Where several machines share the accounts, the part that this one takes of what a provider allows: of messages,' +
+        ' sessions and sign-ins of a mailbox, and of refreshes. Above 0, by default 1, which is all of it.',
+    ),
   token_dir: oneOrMore(parseAbsolutePath)
     .optional()
     .describe(

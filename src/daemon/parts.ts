@@ -55,7 +55,7 @@ export async function openParts(config: Config, around: Surroundings, before?: P
     config,
     database,
     witness,
-    pace: new RefreshPace(clock, random),
+    pace: new RefreshPace(clock, random, config.share),
     tokenDirectories: config.tokenDirs ?? defaultTokenDirectories,
     saslPasswd: await readSaslPasswd(saslPasswdFile),
     makesFiles: true,
@@ -80,6 +80,7 @@ export async function openParts(config: Config, around: Surroundings, before?: P
     logger,
     clientName,
     traceDialogue,
+    share: config.share,
     before: before?.pool,
   });
   const relay = {

@@ -1,7 +1,8 @@
 /**
  * The refreshes of many accounts, spread: a place in time for each, so that those that were signed in together are not
  * refreshed together for ever, and a limit for each provider, client id and host, so that after an outage nothing is
- * stormed. Few accounts notice nothing of it. A message that waits for a token goes before all that only falls due.
+ * stormed. Where several machines share the accounts, each has its share of that. Few accounts notice nothing of it.
+ * A message that waits for a token goes before all that only falls due.
  */
 import type { Account } from '../accounts/account.js';
 import type { Clock, Timer } from '../core/clock.js';
@@ -11,6 +12,8 @@ const leastPerMinute = 60;
 /** Of what all accounts together take on average: what the calendar fills a minute with, and what it can never exceed. */
 const bookedShare = 1.5;
 const limitShare = 1.8;
+/** However small the share of a machine, so much of that is its own: enough for all accounts if it is left alone. */
+const aloneShare = 2 / 3;
 /** At once, after a time without any. */
 const burst = 20;
 const mostAtOnce = 32;
@@ -20,8 +23,19 @@ const minuteMs = 60_000;
 /** How far back the calendar looks for a minute with room. */
 const mostMinutesEarlier = 120;
 
+/** What this machine may do of it. */
+interface Limits {
+  readonly leastPerMinute: number;
+  readonly bookedShare: number;
+  readonly limitShare: number;
+  readonly burst: number;
+  readonly mostAtOnce: number;
+  readonly mostInBackground: number;
+}
+
 /** Of one provider, client id or host. */
 class Budget {
+  readonly #limits: Limits;
   /** What its accounts take on average. */
   perMinute = 0;
   active = 0;
@@ -30,9 +44,14 @@ class Budget {
   /** Booked, by minutes since the epoch. */
   readonly minutes = new Map<number, number>();
 
+  constructor(limits: Limits) {
+    this.#limits = limits;
+  }
+
   /** How full a minute is; 1: no more shall be booked. */
   fill(minute: number): number {
-    const most = Math.max(leastPerMinute, bookedShare * this.perMinute);
+    const { bookedShare: share, leastPerMinute: least } = this.#limits;
+    const most = Math.max(least, share * this.perMinute);
     return (this.minutes.get(minute) ?? 0) / most;
   }
 
@@ -43,7 +62,8 @@ class Budget {
   }
 
   get spacingMs(): number {
-    return minuteMs / Math.max(leastPerMinute, limitShare * this.perMinute);
+    const { leastPerMinute: least, limitShare: share } = this.#limits;
+    return minuteMs / Math.max(least, share * this.perMinute);
   }
 
   spend(now: number): void {
@@ -53,7 +73,7 @@ class Budget {
 
   /** The next may begin then. */
   get freeAt(): number {
-    return this.paidAt - (burst - 1) * this.spacingMs;
+    return this.paidAt - (this.#limits.burst - 1) * this.spacingMs;
   }
 }
 
@@ -78,6 +98,7 @@ export interface Place {
 export class RefreshPace {
   readonly #clock: Clock;
   readonly #random: () => number;
+  readonly #limits: Limits;
   readonly #budgets = new Map<string, Budget>();
   /** What falls due and waits; those with the same budgets stand in one line. */
   readonly #lines = new Map<string, Map<Place, () => void>>();
@@ -85,9 +106,20 @@ export class RefreshPace {
   readonly #urgent = new Map<string, (() => void)[]>();
   #timer: Timer | undefined;
 
-  constructor(clock: Clock, random: () => number) {
+  /** @param share of the limits that is this machine's, in (0, 1] */
+  constructor(clock: Clock, random: () => number, share = 1) {
     this.#clock = clock;
     this.#random = random;
+    const alone = (whole: number) => whole * Math.max(share, aloneShare);
+    const part = (whole: number) => Math.max(1, Math.round(whole * share));
+    this.#limits = {
+      leastPerMinute: leastPerMinute * share,
+      bookedShare: alone(bookedShare),
+      limitShare: alone(limitShare),
+      burst: part(burst),
+      mostAtOnce: part(mostAtOnce),
+      mostInBackground: part(mostInBackground),
+    };
   }
 
   enter(account: Pick<Account, 'client' | 'provider'>): Place {
@@ -129,7 +161,7 @@ export class RefreshPace {
       },
       begin: () => {
         const now = this.#clock.now();
-        if (budgets.every(({ active }) => active < mostAtOnce)) {
+        if (budgets.every(({ active }) => active < this.#limits.mostAtOnce)) {
           for (const budget of budgets) budget.spend(now);
           return undefined;
         }
@@ -155,7 +187,7 @@ export class RefreshPace {
 
   #budgetOf(word: string): Budget {
     let budget = this.#budgets.get(word);
-    if (budget === undefined) this.#budgets.set(word, (budget = new Budget()));
+    if (budget === undefined) this.#budgets.set(word, (budget = new Budget(this.#limits)));
     return budget;
   }
 
@@ -167,13 +199,13 @@ export class RefreshPace {
 
   #advance(): void {
     for (const [line, waiting] of this.#urgent) {
-      while (waiting.length > 0 && this.#allows(line, mostAtOnce)) waiting.shift()!();
+      while (waiting.length > 0 && this.#allows(line, this.#limits.mostAtOnce)) waiting.shift()!();
       if (waiting.length === 0) this.#urgent.delete(line);
     }
     let next = Infinity;
     for (const [line, waiting] of this.#lines) {
       for (const [place, go] of waiting) {
-        if (!this.#allows(line, mostInBackground)) break;
+        if (!this.#allows(line, this.#limits.mostInBackground)) break;
         const freeAt = Math.max(...this.#budgetsOf(line).map((budget) => budget.freeAt));
         if (freeAt > this.#clock.now()) {
           next = Math.min(next, freeAt);

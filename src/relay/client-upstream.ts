@@ -10,14 +10,13 @@ import type { LiveAccount } from '../refresh/token-source.js';
 import type { AuthVerdict, Identity } from '../submission/identity.js';
 import { AccountSessions } from './account-sessions.js';
 import { ExtensionMemory } from './offer.js';
-import { Turnstile } from './pacing.js';
 import type { UpstreamSource } from './pool.js';
 import type { RelayFigures } from './figures.js';
 import type { SessionContext } from './session-context.js';
 
 type Context = Pick<
   SessionContext,
-  'clock' | 'deadlines' | 'directory' | 'figures' | 'hostname' | 'logger' | 'traceDialogue'
+  'clock' | 'deadlines' | 'directory' | 'figures' | 'hostname' | 'logger' | 'pool' | 'traceDialogue'
 >;
 
 export class ClientUpstream implements UpstreamSource {
@@ -39,7 +38,7 @@ export class ClientUpstream implements UpstreamSource {
     this.figures = figures;
     const { signal } = new AbortController();
     const extensions = new ExtensionMemory();
-    const turnstile = new Turnstile(account.provider.pace, clock, figures);
+    const turnstile = context.pool.turnstile(account);
     this.#sessions = new AccountSessions(account, {
       ...{ clock, deadlines, figures, logger, clientName, traceDialogue, extensions, signal, turnstile },
     });

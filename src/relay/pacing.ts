@@ -15,6 +15,17 @@ const mostWaiting = 4;
 /** Below the five minutes that clients wait for a reply to MAIL, with room for a refresh and a new session. */
 const longestWaitMs = 60_000;
 
+/** What one of several machines may do of it; never nothing. */
+export function shareOf(pace: Pace, share: number): Pace {
+  const part = (whole: number) => Math.max(1, Math.floor(whole * share));
+  const { loginsPerMinute, messagesPerMinute, sessions } = pace;
+  return {
+    sessions: part(sessions),
+    messagesPerMinute: messagesPerMinute && part(messagesPerMinute),
+    loginsPerMinute: loginsPerMinute && part(loginsPerMinute),
+  };
+}
+
 interface Waiter {
   /** False once whoever waits has left. */
   readonly isWanted: () => boolean;

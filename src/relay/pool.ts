@@ -7,12 +7,13 @@ import type { SubmittingAccount } from '../accounts/account.js';
 import type { Clock } from '../core/clock.js';
 import { AppError } from '../core/errors.js';
 import type { Logger } from '../core/logger.js';
+import type { Pace, Provider } from '../providers/provider.js';
 import type { LiveAccount } from '../refresh/token-source.js';
 import { AccountSessions, type Asker, type Occupancy } from './account-sessions.js';
 import type { Deadlines } from './deadlines.js';
 import type { RelayFigures } from './figures.js';
 import { ExtensionMemory } from './offer.js';
-import { Turnstile } from './pacing.js';
+import { shareOf, Turnstile } from './pacing.js';
 import type { UpstreamSession } from './upstream.js';
 
 export interface PoolOptions {
@@ -22,6 +23,8 @@ export interface PoolOptions {
   readonly logger: Logger;
   readonly clientName: string;
   readonly traceDialogue: boolean;
+  /** Of what a provider allows an account, the part that is this machine's, in (0, 1]. By default all. */
+  readonly share?: number | undefined;
   /** Whose place it takes: it goes on with what that one knows of servers, and within what it counts of accounts. */
   readonly before?: UpstreamPool | undefined;
 }
@@ -89,12 +92,21 @@ export class UpstreamPool {
     return sessions;
   }
 
-  #turnstileOf({ name, provider }: SubmittingAccount): Turnstile {
-    const { clock, figures } = this.#options;
+  /** A new one, for what this machine may do. */
+  turnstile({ provider }: SubmittingAccount): Turnstile {
+    return new Turnstile(this.#paceOf(provider), this.#options.clock, this.figures);
+  }
+
+  #turnstileOf(account: SubmittingAccount): Turnstile {
+    const { name, provider } = account;
     const known = this.#turnstiles.get(name);
-    if (known !== undefined) known.repace(provider.pace);
-    const turnstile = known ?? new Turnstile(provider.pace, clock, figures);
+    known?.repace(this.#paceOf(provider));
+    const turnstile = known ?? this.turnstile(account);
     this.#turnstiles.set(name, turnstile);
     return turnstile;
+  }
+
+  #paceOf({ pace }: Provider): Pace {
+    return shareOf(pace, this.#options.share ?? 1);
   }
 }

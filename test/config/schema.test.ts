@@ -76,6 +76,8 @@ describe('an error in one entry', () => {
     [{ relay: { unknown_sender: 'bounce' } }, 'relay.unknown_sender: expected "defer" or "reject"'],
     [{ relay: 25 }, 'relay: expected an object'],
     [{ relay: { limits: [] } }, 'relay.limits: expected an object'],
+    [{ share: 0 }, 'share: expected a number above 0, at most 1'],
+    [{ share: 1.5 }, 'share: expected a number above 0, at most 1'],
     [{ relay: { limits: { connections: 0 } } }, 'relay.limits.connections: expected a whole number above 0'],
     [
       { relay: { limits: { command_timeout: '0s' } } },

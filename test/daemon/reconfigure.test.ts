@@ -5,10 +5,10 @@ import { describe, expect, it } from 'vitest';
 import { parseConfig } from '../../src/config/parse.js';
 import { systemClock } from '../../src/core/clock.js';
 import { type Daemon, startDaemon } from '../../src/daemon/serve.js';
-import { afterwards, submit, upstreamWith } from '../relay/scene.js';
+import { afterwards, envelope, mail, replies, submit, upstreamWith } from '../relay/scene.js';
 import { eventually, temporaryDirectory } from '../support/process.js';
 import { recordingLogger } from '../support/recording-logger.js';
-import { greetedClient } from '../support/relay-under-test.js';
+import { endClients, greetedClient } from '../support/relay-under-test.js';
 import { writeTokenFile } from '../support/token-files.js';
 
 async function daemonOf(configuration: object): Promise<{ daemon: Daemon; port: number }> {
@@ -46,6 +46,41 @@ describe('another configuration', () => {
     await reconfigure(daemon, configuration);
     await eventually('the end of the session', () => upstream.open === 0 || undefined);
     expect((await submit(client)).at(-1)).toMatch(/^250 /);
+  });
+
+  it('gives an account another share of what its provider allows', async () => {
+    const root = await temporaryDirectory();
+    afterwards(() => root.remove());
+    await writeTokenFile(join(root.path, 'a@b.example'), systemClock, 3600);
+    const upstream = await upstreamWith();
+    const configuration = {
+      client_id: 'id',
+      token_endpoint: 'http://127.0.0.1:9',
+      token_dir: root.path,
+      state_dir: root.path,
+      relay: { listen: '127.0.0.1:0' },
+      accounts: {
+        'a@b.example': {
+          smtp: { host: '127.0.0.1', port: upstream.port, tls: 'none' },
+          max_sessions: 2,
+          senders: ['a@example.org'],
+        },
+      },
+    };
+    const { daemon, port } = await daemonOf({ ...configuration, share: 0.5 });
+    /** To the first that is answered of five, four of whom may wait, while a message is under way. */
+    const firstOfFive = async () => {
+      const busy = await greetedClient(port);
+      busy.send(envelope);
+      await replies(busy, 3);
+      const others = await Promise.all(Array.from({ length: 5 }, () => greetedClient(port)));
+      const answer = await Promise.race(others.map((client) => client.say(mail.trim())));
+      endClients();
+      return answer;
+    };
+    expect(await firstOfFive()).toMatch(/^450 4\.3\.2 /);
+    await reconfigure(daemon, configuration);
+    expect(await firstOfFive()).toMatch(/^250 /);
   });
 
   it.skipIf(process.platform !== 'linux')('is all that is watched for, once it is in service', async () => {

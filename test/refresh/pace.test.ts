@@ -59,6 +59,26 @@ describe('the pace of refreshes', () => {
     );
   });
 
+  test('property: a machine with half of the limits keeps all fresh by itself, at no more than two thirds of the pace', () => {
+    class HalfPace extends RefreshPace {
+      constructor(...[clock, random]: ConstructorParameters<typeof RefreshPace>) {
+        super(clock, random, 0.5);
+      }
+    }
+    fc.assert(
+      fc.property(fleets, ({ accounts, seed }) => {
+        const random = randomFrom(seed);
+        const { late, minutes, mostAtOnce } = liveFor({
+          ...{ accounts, start: 'even', hours: 8, random, RefreshPace: HalfPace, schedule, outage: [3, 4] },
+        });
+        expect(late).toBe(0);
+        expect(Math.max(...minutes)).toBeLessThanOrEqual((2 / 3) * most(accounts) + 10);
+        expect(mostAtOnce).toBeLessThanOrEqual(12);
+      }),
+      { numRuns: 5 },
+    );
+  });
+
   it('leaves few accounts their time', () => {
     const clock = new VirtualClock(1.9e12);
     const pace = new RefreshPace(clock, () => 0.5);

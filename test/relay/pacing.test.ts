@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { AppError } from '../../src/core/errors.js';
 import type { Pace } from '../../src/providers/provider.js';
 import { RelayFigures } from '../../src/relay/figures.js';
-import { Turnstile } from '../../src/relay/pacing.js';
+import { shareOf, Turnstile } from '../../src/relay/pacing.js';
 import { RateWindow } from '../../src/relay/rate-window.js';
 import { VirtualClock } from '../support/virtual-clock.js';
 
@@ -28,6 +28,21 @@ function watch(entering: Promise<void> | undefined): { state: string } {
 const here = () => true;
 
 const settle = () => new Promise((resolve) => setImmediate(resolve));
+
+describe('the share of one machine', () => {
+  it('is that part of each limit, and never nothing', () => {
+    expect(shareOf({ sessions: 3, messagesPerMinute: 30, loginsPerMinute: undefined }, 0.5)).toEqual({
+      sessions: 1,
+      messagesPerMinute: 15,
+      loginsPerMinute: undefined,
+    });
+    expect(shareOf({ sessions: 3, messagesPerMinute: 30, loginsPerMinute: 60 }, 0.01)).toEqual({
+      sessions: 1,
+      messagesPerMinute: 1,
+      loginsPerMinute: 1,
+    });
+  });
+});
 
 describe('an account without limits', () => {
   it('lets everyone in at once', () => {
