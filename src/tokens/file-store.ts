@@ -26,7 +26,7 @@ export function createFileStore(options: FileStoreOptions): TokenStore {
     async exclusively(work, signal) {
       const target = await targetOf(path);
       const finishAndWork = async () => {
-        await finishKilledWrite(target);
+        await finishKilledWrite(target, options.clock);
         return work(lockedStore(options));
       };
       return withLock(target, options, finishAndWork, signal);

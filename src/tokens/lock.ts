@@ -9,6 +9,7 @@ import { AppError, systemErrorCode } from '../core/errors.js';
 import { lacksHardLinks, writeFailure } from './file-failure.js';
 import { lockPath, randomWord, temporaryPath } from './names.js';
 import { isGone, ownIdentity, parseIdentity } from './process-identity.js';
+import { finishKilledWrite } from './recovery.js';
 
 const touchEveryMs = 20_000;
 /** Four touches missed: the holder is on another machine or in another container, and gone or stuck. */
@@ -76,6 +77,8 @@ async function acquire(
     // Watched, too, and not only compared with our clock: the holder's clock may be another.
     const untouchedMs = Math.max(clock.now() - seen.touchedAt, clock.monotonic() - first.seenAt);
     if (untouchedMs > abandonedAfterMs || (await isDead(seen))) {
+      // Before the lock is gone: another may have it next, and know nothing of what was left.
+      await finishKilledWrite(target, clock, 'anew');
       await setAside(target, path, seen, random);
       continue;
     }

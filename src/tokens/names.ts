@@ -33,10 +33,9 @@ export function temporaryPath(target: string, random: () => number): string {
   return join(dirname(target), `.${basename(target)}.${randomWord(random)}.tmp`);
 }
 
-/** Whether `name` is one that `temporaryPath` gives for `target`. */
-export function isTemporaryNameOf(target: string, name: string): boolean {
-  const prefix = `.${basename(target)}.`;
-  return name.startsWith(prefix) && /^[0-9a-z]{8}\.tmp$/.test(name.slice(prefix.length));
+/** The name of the file that `temporaryPath` gave this name for; undefined when it gives none such. */
+export function targetOfTemporary(name: string): string | undefined {
+  return /^\.([^]+)\.[0-9a-z]{8}\.tmp$/.exec(name)?.[1];
 }
 
 /** Eight letters and digits. Not secret: O_EXCL is what keeps two from meeting. */

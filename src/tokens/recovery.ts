@@ -4,23 +4,23 @@
  * finishes the work. Nothing else that lies about is touched: it must be sealed, in place of the file as it stands; or,
  * once its seal is off, just what a refresh of that file would write, and younger.
  */
-import { type FileHandle, lstat, open, readdir, rename } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { type FileHandle, lstat, open, rename } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import type { Clock } from '../core/clock.js';
 import { mergeToken } from './format.js';
-import { isTemporaryNameOf } from './names.js';
+import { temporaryFilesOf } from './leftovers.js';
 import { readTokenText, storedToken, type TokenText, versionOf } from './read-file.js';
 import { syncDirectory } from './replacement.js';
 import { unseal } from './seal.js';
 
-/** For whoever holds the lock of `target`, a path without symlinks. Never rejects: without it the file is as it was. */
-export async function finishKilledWrite(target: string): Promise<void> {
-  try {
-    const directory = dirname(target);
-    const names = (await readdir(directory)).filter((name) => isTemporaryNameOf(target, name));
-    for (const name of names) await finish(join(directory, name), target);
-  } catch {
-    // A file or directory that cannot be read is told of by what comes next.
-  }
+/**
+ * For whoever holds the lock of `target`, a path without symlinks, or is about to take it from one that is gone. Never
+ * rejects: without it the file is as it was.
+ */
+export async function finishKilledWrite(target: string, clock: Clock, how?: 'anew'): Promise<void> {
+  // What cannot be read is told of by what comes next.
+  for (const path of await temporaryFilesOf(target, clock, how).catch(() => []))
+    await finish(path, target).catch(() => undefined);
 }
 
 async function finish(path: string, target: string): Promise<void> {

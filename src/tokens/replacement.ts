@@ -4,19 +4,18 @@
  * recovery.ts to find; publishing takes the seal off, syncs, and renames it into place. A crash or a full disk at any
  * point leaves the old file whole.
  */
-import { constants, type FileHandle, link, lstat, open, readdir, rename, unlink } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { constants, type FileHandle, link, lstat, open, rename, unlink } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { AppError, systemErrorCode } from '../core/errors.js';
 import type { Clock } from '../core/clock.js';
 import { lacksHardLinks, ownId, unwritable, whoAmI, writeFailure } from './file-failure.js';
-import { isTemporaryNameOf, temporaryPath } from './names.js';
+import { removeLeftovers } from './leftovers.js';
+import { temporaryPath } from './names.js';
 import type { Ownership } from './read-file.js';
 import { type Sealed, seal } from './seal.js';
 
 /** Room for tokens that have grown; Microsoft's pass 4 kB. Octets. */
 const spareBytes = 16 * 1024;
-/** Older than any write of ours can be. */
-const leftoverAfterMs = 600_000;
 
 export interface ReplacementOptions {
   /** The file to be written, without symlinks. */
@@ -175,16 +174,5 @@ async function syncHandle(directory: FileHandle): Promise<void> {
   } catch (error) {
     const code = systemErrorCode(error);
     if (code !== 'EINVAL' && code !== 'ENOTSUP') throw error;
-  }
-}
-
-/** Temporary files of processes that were killed; they hold tokens. */
-async function removeLeftovers(target: string, clock: Clock): Promise<void> {
-  const names = await readdir(dirname(target)).catch(() => []);
-  for (const name of names) {
-    if (!isTemporaryNameOf(target, name)) continue;
-    const path = join(dirname(target), name);
-    const stats = await lstat(path).catch(() => undefined);
-    if (stats && clock.now() - stats.mtimeMs > leftoverAfterMs) await unlink(path).catch(() => undefined);
   }
 }

@@ -5,9 +5,11 @@ import { systemClock } from '../../src/core/clock.js';
 import { Secret } from '../../src/core/secret.js';
 import { createFileStore } from '../../src/tokens/file-store.js';
 import { mergeToken } from '../../src/tokens/format.js';
+import { ownIdentity } from '../../src/tokens/process-identity.js';
 import { versionOf } from '../../src/tokens/read-file.js';
 import { seal } from '../../src/tokens/seal.js';
 import { temporaryDirectory } from '../support/process.js';
+import { VirtualClock } from '../support/virtual-clock.js';
 
 const old = '{"user": "ann", "access_token": "A1", "expiry": "1000", "refresh_token": "R1"}';
 
@@ -118,5 +120,33 @@ describe('a new token that a killed process left beside the file', () => {
     await arrange();
     expect(await found()).toBe('R1');
     expect(await readFile(path, 'utf8')).toBe(old);
+  });
+
+  describe('among thousands of files', () => {
+    const clock = new VirtualClock();
+    const take = async () => {
+      const store = createFileStore({ path, clock, random: Math.random });
+      const { refreshToken } = await store.exclusively((locked) => locked.read());
+      return refreshToken?.reveal();
+    };
+
+    beforeEach(async () => {
+      const names = Array.from({ length: 500 }, (_, number) => join(directory, `user${number}@corp.example`));
+      await Promise.all(names.map((name) => writeFile(name, '{}')));
+      await take();
+      await leave(sealed());
+    });
+
+    it('is found at once where the lock of the dead says that there may be one', async () => {
+      const dead = { ...(await ownIdentity()), pid: 2 ** 22 + 1, nonce: 'theirs' };
+      await writeFile(join(directory, '.ann@corp.example.lock'), JSON.stringify(dead));
+      expect(await take()).toBe('R2');
+    });
+
+    it('is found within a minute otherwise, for they are not all listed with each refresh', async () => {
+      expect(await take()).toBe('R1');
+      await clock.advance(60_000);
+      expect(await take()).toBe('R2');
+    });
   });
 });
