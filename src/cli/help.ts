@@ -111,10 +111,14 @@ Examples:
 const statusHelp = `
 Reads the configuration and the token files, and asks no server. An account is fresh, due (to be refreshed
 now, which a running serve does by itself), expired, or broken. Exits with 1 when one is expired or needs
-a person, whose next command it names.
+a person, whose next command it names. Of more than 100 accounts it says how many there are of each kind, and
+shows the worst of them; --page shows the others. needs-attention is whatever has a problem, needs-sign-in what a
+person must sign in again. --json has all, unless --limit or --page is given, and says of how many.
 
 Examples:
   $ mailbearer status
+  $ mailbearer status --state needs-sign-in
+  $ mailbearer status --provider microsoft365,outlook --match @corp.example --page 2
   $ mailbearer status --json me@gmail.com
   $ mailbearer status --watch
 `;

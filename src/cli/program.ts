@@ -11,9 +11,11 @@ import { clouds, presets } from '../providers/index.js';
 import { unattendedGrants } from './grant-flags.js';
 import type { GetTokenOptions } from './commands/get-token.js';
 import type { PasswdOptions } from './commands/passwd.js';
+import type { StatusOptions } from './commands/status.js';
 import type { StoreOptions } from './commands/store.js';
 import type { TestSendOptions } from './commands/test-send.js';
 import { commandHelp, mainHelp } from './help.js';
+import { stateWords } from './status-selection.js';
 import type { Ui } from './ui.js';
 
 const passwdActions: readonly PasswdOptions['action'][] = ['add', 'list', 'remove'];
@@ -154,9 +156,19 @@ export function createProgram(
 
   subcommand('status', 'show how the accounts stand')
     .argument('[accounts...]', 'names, addresses or token files; none: all')
+    .addOption(
+      new Option('--state <states>', 'show those in these states only, with commas between')
+        .choices(stateWords)
+        .argParser(collect),
+    )
+    .option('--provider <providers>', 'show those of these providers only, with commas between', collect)
+    .option('--match <text>', 'show those only whose name contains this')
+    .option('--limit <number>', 'show so many at once (default: 100, with --json all)')
+    .option('--page <number>', 'show the next so many, and so on')
+    .addOption(new Option('--all', 'show all at once').conflicts(['limit', 'page']))
     .option('--json', 'print it as JSON')
     .option('--watch', 'go on showing it, until interrupted')
-    .action(async (accounts: string[], options: { json?: true; watch?: true }) => {
+    .action(async (accounts: string[], options: Omit<StatusOptions, 'accounts'>) => {
       const { runStatus } = await import('./commands/status.js');
       finish(await runStatus({ ...globals(), ...options, accounts }, ui));
     });
@@ -264,6 +276,11 @@ export function createProgram(
     });
 
   return program;
+}
+
+/** The words of an option that may come more than once. */
+function collect(text: string, before: readonly string[] = []): readonly string[] {
+  return [...before, text];
 }
 
 function parsePort(text: string): number {

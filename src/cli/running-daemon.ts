@@ -12,13 +12,19 @@ import type { MessageTotals, Snapshot } from '../status/snapshot.js';
 /** It is on this machine, and answers at once or not at all. */
 const patienceMs = 2_000;
 
-/** The messages of each account since `serve` started; undefined where none runs, or it may not be asked. */
+/** What would be longer is asked for all accounts: an address must fit into what `serve` reads. Octets. */
+const longestQuery = 8_000;
+
+/** The messages of these accounts since `serve` started; undefined where none runs, or it may not be asked. */
 export async function messagesSinceStart(
   config: Config,
+  asked: readonly { readonly account: string }[],
 ): Promise<ReadonlyMap<string, MessageTotals> | undefined> {
-  if (config.status === undefined) return undefined;
+  if (config.status === undefined || asked.length === 0) return undefined;
   try {
-    const { accounts } = (await ask(config, 'GET', '/status.json')) as Snapshot;
+    const query = asked.map(({ account }) => `account=${encodeURIComponent(account)}`).join('&');
+    const path = query.length > longestQuery ? '/status.json' : `/status.json?${query}`;
+    const { accounts } = (await ask(config, 'GET', path)) as Snapshot;
     return new Map(accounts.map(({ account, messages }) => [account, messages]));
   } catch {
     return undefined;

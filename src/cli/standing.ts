@@ -3,7 +3,7 @@
  * server and no keyring is asked.
  */
 import { type Account, isBroken, problemOf } from '../accounts/account.js';
-import { AppError } from '../core/errors.js';
+import { AppError, type Remedy } from '../core/errors.js';
 import { documentationOf } from '../core/failures.js';
 import type { Found } from '../refresh/census.js';
 import { describeEnd, describeTrial, endsOf } from '../refresh/ends.js';
@@ -15,7 +15,7 @@ import type { StateFile, TokenMemory } from '../refresh/state-file.js';
 import type { StoredToken } from '../tokens/token.js';
 
 /** `fresh`, `due` (the daemon refreshes it now, if it runs), `expired`, or `broken`: a person is needed. */
-type State = 'fresh' | 'due' | 'expired' | 'broken';
+export type State = 'fresh' | 'due' | 'expired' | 'broken';
 
 /** As printed with `--json`: times as ISO 8601, null where nothing is known. */
 export interface Standing {
@@ -37,6 +37,8 @@ export interface Standing {
   readonly hint: string | null;
   /** Where the documentation says more of it. */
   readonly docs: string | null;
+  /** What mends it: waiting (`retry`), a sign-in (`reauthorize`), or a change of the configuration. */
+  readonly remedy: Remedy | null;
 }
 
 interface Ending {
@@ -49,8 +51,8 @@ interface Ending {
   readonly hint: string;
 }
 
-export function isWell({ problem, state }: Standing): boolean {
-  return problem === null && (state === 'fresh' || state === 'due');
+export function isWell({ remedy }: Standing): boolean {
+  return remedy === null;
 }
 
 export async function standingOf(found: Found, state: StateFile, now: number): Promise<Standing> {
@@ -101,7 +103,7 @@ export async function standingOf(found: Found, state: StateFile, now: number): P
   };
 }
 
-type Words = Pick<Standing, 'problem' | 'hint' | 'docs'>;
+type Words = Pick<Standing, 'problem' | 'hint' | 'docs' | 'remedy'>;
 
 /** As far as is known a refresh mends it, and says it if not. */
 function expired({ name }: Account, { accessToken }: StoredToken): Words {
@@ -109,6 +111,7 @@ function expired({ name }: Account, { accessToken }: StoredToken): Words {
     problem: accessToken === undefined ? 'there is no token yet' : 'the token has expired',
     hint: `mailbearer refresh ${name}; a running serve does it by itself, and its log says why it cannot`,
     docs: null,
+    remedy: 'retry',
   };
 }
 
@@ -125,6 +128,7 @@ function endedSignIn(account: Account, memory: TokenMemory | undefined): AppErro
 }
 
 function wordsOf(problem: ReturnType<typeof problemOf>): Words {
-  if (problem === undefined) return { problem: null, hint: null, docs: null };
-  return { problem: problem.message, hint: problem.hint ?? null, docs: documentationOf(problem.code) };
+  if (problem === undefined) return { problem: null, hint: null, docs: null, remedy: null };
+  const { code, failure, hint = null, message } = problem;
+  return { problem: message, hint, docs: documentationOf(code), remedy: failure.remedy };
 }

@@ -1,30 +1,34 @@
 /**
  * What `status` shows people: a line for each account, and below, for those that need somebody, what is wrong and what
- * mends it. Where it is shown again and again, it is never more than the terminal has lines: the worst first then.
+ * mends it; before them, where not all are shown, how many there are of each kind. Where it is shown again and again, it
+ * is never more than the terminal has lines: the worst first then.
  */
 import { formatDuration } from '../core/duration.js';
+import { type Chosen, isFiltered, type Selection } from '../status/listing.js';
 import type { MessageTotals } from '../status/snapshot.js';
 import { isWell, type Standing } from './standing.js';
+import { states } from './status-selection.js';
 import { formatTable } from './table.js';
 import type { Ui } from './ui.js';
 
 /** With what the daemon says of the account's messages since it started; null where none says anything. */
 type Shown = Standing & { readonly messages?: MessageTotals | null };
 
-const mostReadable = 100;
-
 const header = ['ACCOUNT', 'PROVIDER', 'STATE', 'EXPIRES', 'REFRESHED', 'NEXT REFRESH', 'FIRST END'];
 
-/** `fits`: no more than the terminal has room for. */
-export async function showStandings(
-  standings: readonly Shown[],
-  now: number,
-  fits: boolean,
-  ui: Ui,
-): Promise<void> {
-  const shown = fits ? chooseFitting(standings, now, ui) : chooseReadable(standings);
-  if (!fits && standings.length > mostReadable)
-    ui.say(`${standings.length} accounts: ${countsOf(standings)}`);
+export interface Screen {
+  readonly selection: Selection;
+  readonly now: number;
+  /** No more than the terminal has room for. */
+  readonly fits: boolean;
+}
+
+export async function showStandings(chosen: Chosen<Shown>, screen: Screen, ui: Ui): Promise<void> {
+  const { fits, now } = screen;
+  const summary = summaryOf(chosen, screen);
+  if (summary !== undefined) ui.say(summary);
+  if (chosen.shown.length === 0) return;
+  const shown = fits ? chooseFitting(chosen.shown, now, ui, summary === undefined ? 0 : 1) : chosen.shown;
   for (const line of tableOf(shown, now, ui)) await ui.data(line);
   for (const { message, hint, isWarning } of shown.flatMap(wordsAbout)) {
     if (!isWarning) ui.fail(message, hint);
@@ -33,12 +37,30 @@ export async function showStandings(
       if (hint !== undefined) ui.hint(hint);
     }
   }
-  const rest = standings.filter((one) => !shown.includes(one));
-  if (rest.length === 0) return;
-  const unwell = rest.filter((one) => !isWell(one)).length;
+  const rest = chosen.matching.length - shown.length;
+  if (rest === 0) return;
+  const unwell = countUnwell(chosen.matching) - countUnwell(shown);
   const needy = unwell === 0 ? 'none needs' : unwell === 1 ? '1 needs' : `${unwell} need`;
-  const all = fits ? '' : '; all: mailbearer status --json';
-  ui.say(`… and ${rest.length} more, of which ${needy} attention${all}`);
+  ui.say(`… and ${rest} more, of which ${needy} attention${fits ? '' : wayOn(chosen)}`);
+}
+
+/** `10000 accounts: 9990 fresh, 10 broken`, or how many of them are asked for; undefined where all are shown. */
+function summaryOf({ listing, matching, shown }: Chosen<Shown>, { selection }: Screen): string | undefined {
+  const { page, pages, total } = listing;
+  if (shown.length === total) return undefined;
+  const which = isFiltered(selection) ? `${matching.length} of ${total}` : String(total);
+  if (matching.length === 0) return `${which} accounts are like that`;
+  if (shown.length === 0) return `${which} accounts, and no page ${page}: page ${pages} is the last`;
+  return `${which} accounts: ${countsOf(matching)}${pages === 1 ? '' : `; page ${page} of ${pages}`}`;
+}
+
+/** Flags that show the others. */
+function wayOn({ listing: { page, pages } }: Chosen<Shown>): string {
+  return `: --page ${page < pages ? page + 1 : 1}, or --all`;
+}
+
+function countUnwell(standings: readonly Shown[]): number {
+  return standings.filter((one) => !isWell(one)).length;
 }
 
 function tableOf(standings: readonly Shown[], now: number, ui: Ui): string[] {
@@ -72,22 +94,26 @@ function wordsAbout({ account, ends, hint, problem }: Standing): Words[] {
   ];
 }
 
-/** All in their order, or of more than anybody reads the worst. */
-function chooseReadable(standings: readonly Shown[]): readonly Shown[] {
-  if (standings.length <= mostReadable) return standings;
-  return standings.toSorted((one, other) => badness(other) - badness(one)).slice(0, mostReadable);
-}
-
-/** `9990 fresh, 10 broken`. */
+/** `9990 fresh, 10 broken` */
 function countsOf(standings: readonly Shown[]): string {
-  const counts = new Map<string, number>();
-  for (const { state } of standings) counts.set(state, (counts.get(state) ?? 0) + 1);
-  return [...counts].map(([state, count]) => `${count} ${state}`).join(', ');
+  const counts = states.map((state) => ({
+    state,
+    count: standings.filter((one) => one.state === state).length,
+  }));
+  return counts
+    .filter(({ count }) => count > 0)
+    .map(({ count, state }) => `${count} ${state}`)
+    .join(', ');
 }
 
 /** All in their order, or as many of the worst as there is room for, and one in any case. */
-function chooseFitting(standings: readonly Shown[], now: number, ui: Ui): readonly Shown[] {
-  const { height = Infinity } = ui;
+function chooseFitting(
+  standings: readonly Shown[],
+  now: number,
+  ui: Ui,
+  linesAbove: number,
+): readonly Shown[] {
+  const height = (ui.height ?? Infinity) - linesAbove;
   // The cursor needs a line of its own.
   if (linesOf(standings, now, ui) < height) return standings;
   const worstFirst = standings.toSorted((one, other) => badness(other) - badness(one));
@@ -109,7 +135,8 @@ function linesOf(standings: readonly Shown[], now: number, ui: Ui): number {
     .reduce((sum, lines) => sum + lines, 0);
 }
 
-function badness({ ends, problem, state }: Standing): number {
+/** How urgently somebody is needed. */
+export function badness({ ends, problem, state }: Standing): number {
   if (state === 'broken') return 5;
   if (state === 'expired') return 4;
   if (problem !== null) return 3;

@@ -183,7 +183,10 @@ class LiveDaemon implements Daemon {
     const knowsAccounts = () => this.away === undefined || this.accounts().length > 0;
     const beginSignIn = signInsOf({ ...this.#around, roster, lookout: this.#lookout });
     const sessions = () => this.#relay?.sessions() ?? [];
-    const pool = { occupancy: () => this.#parts?.pool.occupancy() ?? new Map<string, never>() };
+    const pool = {
+      occupancy: () => this.#parts?.pool.occupancy() ?? new Map<string, never>(),
+      occupancyOf: (account: string) => this.#parts?.pool.occupancyOf(account),
+    };
     const [questions, refreshes, stateFile] = [this.#questions, this.#refreshes, this.#stateFile];
     return openStatus(settings, {
       ...{ beginSignIn, clock, figures, logger, pool, questions, refreshes, roster, sessions, stateFile },

@@ -1,17 +1,13 @@
 /** How the service stands, in one sentence that names no mailbox: every user of the machine may read it. */
-import type { AnyAccount } from '../accounts/account.js';
 import { problemOf } from '../accounts/account.js';
 import type { ListenAddress } from '../config/config.js';
 import { formatListenAddress } from '../config/values.js';
 import type { AppError } from '../core/errors.js';
-import type { RefresherStatus } from '../refresh/refresher.js';
+import type { AccountInService } from '../refresh/member.js';
 
 export interface Standing {
   readonly addresses: readonly ListenAddress[];
-  readonly accounts: readonly {
-    readonly account: AnyAccount;
-    readonly refresh: RefresherStatus | undefined;
-  }[];
+  readonly accounts: readonly AccountInService[];
   /** Why the database of the accounts cannot be used now. */
   readonly away: AppError | undefined;
   /** Whether it serves by the configuration that is on disk. */
@@ -23,8 +19,8 @@ export function describeStanding({ accounts, addresses, away, isCurrent }: Stand
   const places = addresses.map(formatListenAddress);
   const work = places.length === 0 ? 'Keeps tokens fresh' : `Relays mail at ${places.join(', ')}`;
   // One that only lacks a server to send through is well: its token is kept fresh.
-  const inTrouble = accounts.filter(({ account, refresh }) =>
-    refresh === undefined ? problemOf(account) !== undefined : refresh.problem !== undefined,
+  const inTrouble = accounts.filter(({ account, tokens }) =>
+    tokens === undefined ? problemOf(account) !== undefined : tokens.problem !== undefined,
   ).length;
   const count = `${accounts.length} ${accounts.length === 1 ? 'account' : 'accounts'}`;
   const trouble = inTrouble === 0 ? '' : `, ${inTrouble} in trouble (see mailbearer status)`;

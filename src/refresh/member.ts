@@ -14,6 +14,13 @@ export type Member =
     }
   | { readonly kind: 'broken'; readonly account: BrokenAccount };
 
+/** The same for who only looks. */
+export interface AccountInService {
+  readonly account: AnyAccount;
+  /** None for a broken account. */
+  readonly tokens?: Pick<Refresher, 'state' | 'problem' | 'status'>;
+}
+
 export function accountOf(member: Member): AnyAccount {
   return member.account;
 }

@@ -35,7 +35,7 @@ export interface RefresherOptions {
   readonly witness?: RefreshWitness | undefined;
 }
 
-export interface Refresher extends TokenSource {
+export interface Refresher extends TokenSource, Pick<RefresherStatus, 'state' | 'problem'> {
   /** The store may hold something else now. */
   storeChanged(): Promise<void>;
   status(): RefresherStatus;
@@ -159,6 +159,14 @@ class AccountRefresher implements Refresher {
     return state.kind === 'unsaved' || (state.kind === 'troubled' && state.error.code.startsWith('store-'));
   }
 
+  get state(): RefresherStatus['state'] {
+    return this.#state.kind;
+  }
+
+  get problem(): AppError | undefined {
+    return 'error' in this.#state ? this.#state.error : undefined;
+  }
+
   status(): RefresherStatus {
     const state = this.#state;
     return {
@@ -167,7 +175,7 @@ class AccountRefresher implements Refresher {
       issuedAt: state.held?.issuedAt,
       expiresAt: state.held?.token.expiresAt,
       nextAttemptAt: state.kind === 'unsaved' ? undefined : state.nextAt,
-      problem: 'error' in state ? state.error : undefined,
+      problem: this.problem,
     };
   }
 

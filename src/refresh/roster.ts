@@ -21,13 +21,13 @@ import {
 } from './census.js';
 import { CensusMemory } from './census-memory.js';
 import { Lookups } from './lookups.js';
-import { accountOf, type Member } from './member.js';
+import { accountOf, type AccountInService, type Member } from './member.js';
 import type { RefreshPace } from './pace.js';
 import type { RequestGrant, RequestRefresh } from './refresh-once.js';
 import { takeDatabaseCensus } from './database-census.js';
 import { type DatabaseWatch, watchDatabase } from './database-watch.js';
 import { tokenRemoved } from './failure.js';
-import { createRefresher, type RefresherStatus } from './refresher.js';
+import { createRefresher } from './refresher.js';
 import type { AccountDirectory, Lookup, ServerLookup } from './token-source.js';
 import { type Changed, ScanQueue } from './scan-queue.js';
 import { type DirectoryWatch, watchDirectories } from './watch.js';
@@ -44,8 +44,8 @@ export interface RosterOptions extends CensusOptions {
 export interface Roster extends AccountDirectory {
   /** Which account submits mail at a server, for whoever does not know the sender. */
   lookupServer(server: ServerName): ServerLookup;
-  /** In order of appearance. `refresh` is undefined for a broken account. */
-  accounts(): { readonly account: AnyAccount; readonly refresh: RefresherStatus | undefined }[];
+  /** In order of appearance. */
+  accounts(): readonly AccountInService[];
   /** One of these accounts as a person can sign it in with a browser. */
   signInOf(account: AnyAccount): Account | undefined;
   /** Why the database cannot be used now: there may be accounts that are not known. */
@@ -143,10 +143,7 @@ class LiveRoster implements Roster {
   }
 
   accounts(): ReturnType<Roster['accounts']> {
-    return [...this.#members.values()].map((member) => ({
-      account: accountOf(member),
-      refresh: member.kind === 'live' ? member.tokens.status() : undefined,
-    }));
+    return [...this.#members.values()];
   }
 
   signInOf(account: AnyAccount): Account | undefined {

@@ -70,6 +70,11 @@ export class UpstreamPool {
     return new Map([...this.#accounts].map(([name, sessions]) => [name, sessions.occupancy]));
   }
 
+  /** Undefined for an account that has sent nothing yet. */
+  occupancyOf(account: string): Occupancy | undefined {
+    return this.#accounts.get(account)?.occupancy;
+  }
+
   /** Ends every session; those that are idle say good-bye, and attempts to open one are given up. */
   close(): void {
     this.#closing.abort(new AppError('upstream-lost', 'mailbearer is stopping'));

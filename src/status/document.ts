@@ -7,10 +7,12 @@ export interface Document {
   readonly head?: Markup;
   /** Beside the name at the top. */
   readonly aside?: Markup;
+  /** Before the main part, and no part of it. */
+  readonly above?: Markup | undefined;
   readonly main: Markup;
 }
 
-export function documentOf({ aside, head, main, title }: Document): string {
+export function documentOf({ above, aside, head, main, title }: Document): string {
   return html`<!doctype html>
     <html lang="en">
       <head>
@@ -26,6 +28,7 @@ export function documentOf({ aside, head, main, title }: Document): string {
           <h1>mailbearer</h1>
           ${aside}
         </header>
+        ${above}
         <main>${main}</main>
       </body>
     </html> `.text;

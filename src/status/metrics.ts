@@ -219,14 +219,15 @@ function shown(metric: Figure | Spread, source: StatusSource): Gauge | Counter |
 
 function tokensByState({ roster }: StatusSource): readonly Sample[] {
   const counts = { fresh: 0, due: 0, troubled: 0, unsaved: 0, broken: 0 };
-  for (const { refresh } of roster.accounts()) counts[stateOf(refresh?.state)]++;
+  for (const { tokens } of roster.accounts()) counts[stateOf(tokens?.state)]++;
   return Object.entries(counts).map(([state, count]) => [{ state }, count]);
 }
 
 function secondsToExpiry({ clock, nameAccounts, roster }: StatusSource): readonly Sample[] {
-  const lives = roster.accounts().flatMap(({ account, refresh }): Sample[] => {
-    if (refresh?.expiresAt === undefined) return [];
-    return [[{ account: account.name }, Math.round((refresh.expiresAt - clock.now()) / 1000)]];
+  const lives = roster.accounts().flatMap(({ account, tokens }): Sample[] => {
+    const expiresAt = tokens?.status().expiresAt;
+    if (expiresAt === undefined) return [];
+    return [[{ account: account.name }, Math.round((expiresAt - clock.now()) / 1000)]];
   });
   if (nameAccounts || lives.length === 0) return lives;
   return one(Math.min(...lives.map(([, seconds]) => seconds)));

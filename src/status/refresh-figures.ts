@@ -3,6 +3,7 @@ import type { Account } from '../accounts/account.js';
 import type { Clock } from '../core/clock.js';
 import { Distribution } from '../core/distribution.js';
 import type { FailureCode } from '../core/errors.js';
+import { increase } from '../core/tally.js';
 import type { RefreshResult } from '../refresh/refresh-once.js';
 import type { RefreshWitness } from '../refresh/witness.js';
 
@@ -62,8 +63,4 @@ export class RefreshFigures implements RefreshWitness {
   marksOf(account: string): readonly RefreshMark[] {
     return this.#marks.get(account) ?? [];
   }
-}
-
-function increase<Key>(counts: Map<Key, number>, key: Key): void {
-  counts.set(key, (counts.get(key) ?? 0) + 1);
 }

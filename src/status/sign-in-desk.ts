@@ -108,7 +108,10 @@ export class SignInDesk {
 
   /** Whether a provider sends it, or somebody who would like to be taken for one. */
   isAnswer(request: IncomingMessage): boolean {
-    return request.method === 'GET' && queryOf(request).has('state');
+    const query = queryOf(request);
+    // The page has a `state` of its own, which is none of these.
+    const isOfSignIn = query.has('code') || query.has('error') || this.#pending.has(query.get('state') ?? '');
+    return request.method === 'GET' && query.has('state') && isOfSignIn;
   }
 
   /** `GET /` with the answer of the provider. */

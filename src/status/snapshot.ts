@@ -3,18 +3,34 @@
  * known. No secret is in it, but mailboxes and what servers said of them are.
  */
 import { isBroken, problemOf } from '../accounts/account.js';
+import type { AppError, Remedy } from '../core/errors.js';
 import { replyText } from '../protocol/smtp/reply.js';
 import { signInCommand } from '../refresh/failure.js';
+import type { AccountInService } from '../refresh/member.js';
+import type { RefresherStatus } from '../refresh/refresher.js';
 import type { Occupancy } from '../relay/account-sessions.js';
 import type { SessionFacts, SessionStage } from '../relay/session-facts.js';
 import type { History } from './history.js';
+import {
+  choose,
+  countAccounts,
+  type Counts,
+  type Listing,
+  type Selection,
+  type Traits,
+  wordsForState,
+} from './listing.js';
 import type { RefreshMark } from './refresh-figures.js';
 import type { StatusSource } from './source.js';
 
-export type TokenState = 'fresh' | 'due' | 'troubled' | 'unsaved' | 'broken';
+export const tokenStates = ['fresh', 'due', 'troubled', 'unsaved', 'broken'] as const;
+export type TokenState = (typeof tokenStates)[number];
+/** Words that may be asked for as `state`. */
+export const stateWords = wordsForState(tokenStates);
 
 export interface AccountSnapshot {
   readonly account: string;
+  readonly provider: string | null;
   readonly state: TokenState;
   readonly refreshing: boolean;
   readonly issued_at: string | null;
@@ -22,6 +38,8 @@ export interface AccountSnapshot {
   readonly next_refresh: string | null;
   readonly problem: string | null;
   readonly hint: string | null;
+  /** What mends the problem: waiting (`retry`), a sign-in (`reauthorize`), or a change of the configuration. */
+  readonly remedy: Remedy | null;
   /** Where a person can sign it in anew: on the page, or at a terminal only; `none`: nobody signs in for it. */
   readonly sign_in: 'page' | 'terminal' | 'none';
   /** Which would get it another token; null where that is not known. */
@@ -75,6 +93,8 @@ export interface Snapshot {
   readonly client_sessions: number;
   /** The oldest of them. */
   readonly clients: readonly ClientSnapshot[];
+  /** How many accounts there are, and which of them are shown. */
+  readonly listing: Listing;
   readonly accounts: readonly AccountSnapshot[];
   /** Newest first. */
   readonly messages: readonly MessageSnapshot[];
@@ -85,9 +105,53 @@ export interface Snapshot {
 /** As many as anybody reads. */
 const mostClients = 50;
 
-export function takeSnapshot(source: StatusSource, history: History, startedAt: number): Snapshot {
-  const { clock, figures, pool, roster, version } = source;
-  const occupancy = pool.occupancy();
+/** All accounts at one moment, with no more of each than it takes to choose and to count. */
+export interface AllAccounts {
+  readonly listed: readonly ListedAccount[];
+  readonly counts: Counts;
+}
+
+/** Made for thousands of accounts every two seconds, so it holds no more than is looked at more than once. */
+class ListedAccount implements Traits {
+  readonly member: AccountInService;
+  readonly state: TokenState;
+  readonly remedy: Remedy | null;
+
+  constructor(member: AccountInService) {
+    this.member = member;
+    this.state = stateOf(member.tokens?.state);
+    this.remedy = this.problem?.failure.remedy ?? null;
+  }
+
+  get account(): string {
+    return this.member.account.name;
+  }
+
+  get provider(): string | null {
+    const { account } = this.member;
+    return isBroken(account) ? null : account.provider.name;
+  }
+
+  get problem(): AppError | undefined {
+    return this.member.tokens?.problem ?? problemOf(this.member.account);
+  }
+}
+
+export function lookAtAccounts({ roster }: Pick<StatusSource, 'roster'>): AllAccounts {
+  const listed = roster.accounts().map((member) => new ListedAccount(member));
+  return { listed, counts: countAccounts(listed, stateWords) };
+}
+
+/** With those accounts in full that are asked for. */
+export function takeSnapshot(
+  source: StatusSource,
+  history: History,
+  startedAt: number,
+  { counts, listed }: AllAccounts,
+  selection: Selection,
+): Snapshot {
+  const { clock, figures, version } = source;
+  const { listing, shown } = choose(listed, counts, selection, badness);
   return {
     version,
     time: iso(clock.now()),
@@ -98,46 +162,53 @@ export function takeSnapshot(source: StatusSource, history: History, startedAt: 
       .sessions()
       .slice(0, mostClients)
       .map((facts) => clientOf(facts, clock.monotonic())),
-    accounts: roster
-      .accounts()
-      .map((member) => accountOf(member, source, occupancy.get(member.account.name))),
+    listing,
+    accounts: shown.map((account) => accountOf(account, source)),
     messages: figures.recent.map(messageOf),
     throughput: history.minutes.map(({ at, failed, sent }) => ({ at: iso(at), sent, failed })),
   };
+}
+
+/** Those that no waiting mends come before all others. */
+function badness({ remedy, state }: ListedAccount): number {
+  if (state === 'fresh') return remedy === null ? 0 : 1;
+  return remedy === null || remedy === 'retry' ? 2 : 3;
 }
 
 function clientOf({ account, id, openedAt, peer, stage }: SessionFacts, now: number): ClientSnapshot {
   return { id, peer, account: account ?? null, stage, seconds: Math.floor((now - openedAt) / 1000) };
 }
 
-type Member = ReturnType<StatusSource['roster']['accounts']>[number];
+const noSessions: Occupancy = { busy: 0, idle: 0, opening: 0, waiting: 0 };
 
 function accountOf(
-  { account, refresh }: Member,
-  { beginSignIn, figures, refreshes, roster }: StatusSource,
-  sessions: Occupancy = { busy: 0, idle: 0, opening: 0, waiting: 0 },
+  { member, problem, provider, remedy, state }: ListedAccount,
+  { beginSignIn, figures, pool, refreshes, roster }: StatusSource,
 ): AccountSnapshot {
+  const { account, tokens } = member;
   const { name } = account;
-  const problem = refresh?.problem ?? problemOf(account);
+  const refresh = tokens?.status();
   const counts = figures.byAccount.get(name);
   const signIn = roster.signInOf(account);
   const known = signIn ?? (isBroken(account) ? undefined : account);
   const needsNobody = known !== undefined && known.grant.kind !== 'refresh-token';
   return {
     account: name,
-    state: stateOf(refresh?.state),
+    provider,
+    state,
     refreshing: refresh?.refreshing ?? false,
     issued_at: isoOrNull(refresh?.issuedAt),
     expires_at: isoOrNull(refresh?.expiresAt),
     next_refresh: isoOrNull(refresh?.nextAttemptAt),
     problem: problem?.message ?? null,
     hint: problem?.hint ?? null,
+    remedy,
     sign_in: needsNobody ? 'none' : signIn !== undefined && beginSignIn !== undefined ? 'page' : 'terminal',
     sign_in_command: known === undefined ? null : signInCommand(known),
     refreshes: refreshes
       .marksOf(name)
       .map(({ at, code, outcome }) => ({ at: iso(at), outcome, code: code ?? null })),
-    sessions,
+    sessions: pool.occupancyOf(name) ?? noSessions,
     messages: {
       sent: counts?.sent ?? 0,
       deferred: counts?.deferred ?? 0,
@@ -149,7 +220,7 @@ function accountOf(
 }
 
 /** In the words of the metrics. */
-export function stateOf(state: NonNullable<Member['refresh']>['state'] | undefined): TokenState {
+export function stateOf(state: RefresherStatus['state'] | undefined): TokenState {
   if (state === undefined) return 'broken';
   return state === 'holding' ? 'fresh' : state;
 }

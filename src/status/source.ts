@@ -17,7 +17,7 @@ export interface StatusSource {
   readonly refreshes: RefreshFigures;
   /** Of the socketmap. */
   readonly questions: SocketmapFigures;
-  readonly pool: Pick<UpstreamPool, 'occupancy'>;
+  readonly pool: Pick<UpstreamPool, 'occupancy' | 'occupancyOf'>;
   /** Of clients, as they are now. */
   sessions(): readonly SessionFacts[];
   /** Undefined where no browser can be sent back here: on a socket in a directory. */

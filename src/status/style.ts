@@ -23,6 +23,10 @@ button { font: inherit; font-size: .875rem; padding: .3rem .8rem; border: 1px so
 button:hover { border-color: var(--dim); }
 .problem + form button { background: var(--ink); border-color: var(--ink); color: var(--paper); }
 a { color: inherit; }
+.filter, .pages { display: flex; flex-wrap: wrap; gap: .5rem 1rem; align-items: center; font-size: .875rem; }
+.filter label { display: flex; flex-wrap: wrap; gap: .25rem .5rem; align-items: center; color: var(--dim); }
+.filter :is(select, input) { font: inherit; max-width: 100%; padding: .25rem .5rem; border: 1px solid var(--line);
+  border-radius: .375rem; background: var(--paper); color: var(--ink); }
 .table { overflow-x: auto; }
 table { border-collapse: collapse; width: 100%; font-size: .875rem; }
 th, td { text-align: left; padding: .25rem .75rem .25rem 0; border-top: 1px solid var(--line); }

@@ -71,8 +71,8 @@ describe('status', () => {
     const shown = await run(daemon, ['status']);
     expect(shown.stdout).toMatch(/^ACCOUNT .* SENT\n/);
     expect(shown.stdout).toMatch(/^a@b\.example .* 2 \(1 not\)$/m);
-    const [json] = JSON.parse((await run(daemon, ['status', '--json'])).stdout) as object[];
-    expect(json).toMatchObject({ messages: { sent: 2, deferred: 1 } });
+    const json = await run(daemon, ['status', '--json']);
+    expect(JSON.parse(json.stdout)).toMatchObject({ accounts: [{ messages: { sent: 2, deferred: 1 } }] });
     client.end();
     await daemon.close();
     const alone = await run(daemon, ['status']);

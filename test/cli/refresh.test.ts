@@ -110,7 +110,10 @@ describe('refresh', () => {
       { body: { ...body, refresh_token_expires_in: 600_000 } },
       { status: 400, body: { error: 'invalid_grant' } },
     );
-    const standing = async () => (JSON.parse((await place.run('status', '--json')).stdout) as unknown[])[0];
+    const standing = async () => {
+      const { stdout } = await place.run('status', '--json');
+      return (JSON.parse(stdout) as { accounts: unknown[] }).accounts[0];
+    };
     expect(await place.run('token', 'a@corp.example')).toMatchObject({ stdout: 'new\n' });
     expect(await standing()).toMatchObject({
       first_seen: expect.stringMatching(/^20/) as string,
@@ -161,7 +164,9 @@ describe('refresh', () => {
     );
     await place.write('a@corp.example', { refresh_token: '' });
     const shown = await place.run('status', '--json');
-    expect(JSON.parse(shown.stdout)).toMatchObject([{ docs: 'docs/errors.md#token-invalid' }]);
+    expect(JSON.parse(shown.stdout)).toMatchObject({
+      accounts: [{ docs: 'docs/errors.md#token-invalid', remedy: 'reauthorize' }],
+    });
   });
 
   test('without an account says how to make one', async () => {

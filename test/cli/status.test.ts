@@ -79,24 +79,66 @@ describe('status', () => {
   test('--json says the same for scripts', async () => {
     const { stdout } = await place.run('status', '--json', 'a@corp.example');
     const time = expect.stringMatching(/^\d{4}-\d\d-\d\dT.*Z$/) as string;
-    expect(JSON.parse(stdout)).toEqual([
-      {
-        account: 'a@corp.example',
-        token_file: `${place.path}/a@corp.example`,
-        token_store: 'file',
-        provider: 'corp',
-        state: 'fresh',
-        expires_at: time,
-        last_refresh: time,
-        next_refresh: time,
-        first_seen: null,
-        ends: [],
-        problem: null,
-        hint: null,
-        docs: null,
-        messages: null,
+    expect(JSON.parse(stdout)).toEqual({
+      listing: {
+        total: 1,
+        states: { fresh: 1, due: 0, expired: 0, broken: 0, 'needs-attention': 0, 'needs-sign-in': 0 },
+        providers: { corp: 1 },
+        matching: 1,
+        page: 1,
+        pages: 1,
+        limit: null,
       },
-    ]);
+      accounts: [
+        {
+          account: 'a@corp.example',
+          token_file: `${place.path}/a@corp.example`,
+          token_store: 'file',
+          provider: 'corp',
+          state: 'fresh',
+          expires_at: time,
+          last_refresh: time,
+          next_refresh: time,
+          first_seen: null,
+          ends: [],
+          problem: null,
+          hint: null,
+          docs: null,
+          remedy: null,
+          messages: null,
+        },
+      ],
+    });
+  });
+
+  test('shows those that are asked for, a page at a time, and ends with 1 for what is on another page', async () => {
+    for (const name of ['c', 'd', 'e'])
+      await place.write(`${name}@corp.example`, {}, name === 'd' ? 3600 : -60);
+    const asked = ['status', '--match', '@CORP', '--state', 'expired,fresh', '--limit', '2'];
+    const { status, stdout } = await place.run(...asked, '--page', '2', '--json');
+    expect(status).toBe(exitStatus.failed);
+    expect(JSON.parse(stdout)).toMatchObject({
+      listing: {
+        total: 5,
+        states: { fresh: 2, expired: 2, broken: 1 },
+        matching: 4,
+        page: 2,
+        pages: 2,
+        limit: 2,
+      },
+      accounts: [{ account: 'a@corp.example' }, { account: 'd@corp.example' }],
+    });
+    const table = await place.run('status', '--provider', 'corp', '--match', 'A@');
+    expect(table).toMatchObject({
+      status: exitStatus.ok,
+      stderr: '1 of 5 accounts: 1 fresh\n',
+      stdout: expect.stringMatching(/^ACCOUNT .*\na@corp\.example .*\n$/) as string,
+    });
+    const wrong = await place.run('status', '--provider', 'crop');
+    expect(wrong).toMatchObject({ status: exitStatus.usage, stdout: '' });
+    expect(wrong.stderr).toMatch(
+      /^mailbearer: --provider: there is no "crop"; did you mean "corp"\?\nhint: it is one or more of .*gmail/,
+    );
   });
 
   test('shows what is known of the end, and warns when it is near', async () => {
@@ -116,10 +158,12 @@ describe('status', () => {
     expect(stderr).toContain(`the client secret of a@corp.example expires on ${day(10)}, in `);
     expect(stderr).toMatch(/^hint: create a new one in the app registration/m);
     const json = await place.run('status', '--json');
-    expect(JSON.parse(json.stdout)).toMatchObject([
-      { ends: [{ what: 'client-secret', because: 'dated', warning_days: 14 }] },
-      { ends: [{ what: 'sign-in', because: 'unused', warning_days: null }] },
-    ]);
+    expect(JSON.parse(json.stdout)).toMatchObject({
+      accounts: [
+        { ends: [{ what: 'client-secret', because: 'dated', warning_days: 14 }] },
+        { ends: [{ what: 'sign-in', because: 'unused', warning_days: null }] },
+      ],
+    });
   });
 
   test('shows that a sign-in has ended, as the daemon has heard', async () => {
@@ -144,7 +188,7 @@ describe('status', () => {
 
   test('--watch goes on until it is interrupted, one line of JSON after the other', async () => {
     const command = place.start('status', '--watch', '--json', 'a@corp.example');
-    await command.prints(/^\[.*"fresh".*\]\n\[.*"fresh".*\]\n/m);
+    await command.prints(/^\{.*"fresh".*\}\n\{.*"fresh".*\}\n/m);
     command.signal('SIGINT');
     expect(await command.finished).toMatchObject({ status: 130 });
   });

@@ -117,8 +117,8 @@ describe.skipIf(postgresMissing())('accounts in PostgreSQL', () => {
     expect(await succeed('token', user)).toBe('access-1\n');
     expect(await succeed('token', user)).toBe('access-1\n');
     expect(endpoint.requests.map(({ form }) => form.get('refresh_token'))).toEqual(['refresh-0']);
-    const status = JSON.parse(await succeed('status', '--json')) as unknown[];
-    expect(status).toEqual([
+    const status = JSON.parse(await succeed('status', '--json')) as { accounts: unknown[] };
+    expect(status.accounts).toEqual([
       expect.objectContaining({
         account: user,
         token_store: 'postgres',

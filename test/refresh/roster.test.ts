@@ -119,7 +119,7 @@ describe('at start', () => {
     expect(await token('A+news@b.example')).toBe('A');
     expect(await token('c@b.example')).toBe('C');
     expect(via('x@y.example')).toBe('unknown');
-    expect(roster!.accounts().map(({ account, refresh }) => [account.name, refresh?.state])).toEqual([
+    expect(roster!.accounts().map(({ account, tokens }) => [account.name, tokens?.state])).toEqual([
       ['a@b.example', 'holding'],
       ['c@b.example', 'holding'],
     ]);

@@ -37,22 +37,90 @@ describe('the status page', () => {
     expect((await readdir(daemon.directory)).filter((name) => name.startsWith('status.key'))).toHaveLength(1);
   });
 
-  it('counts more accounts than anybody reads, and shows those that need somebody', async () => {
+  it('counts more accounts than anybody reads, and leads to all by links and a form, the worst first', async () => {
+    // Sixty are well but have no server, one is well, and one cannot be used.
     const daemon = await shownDaemon();
     const tokens = join(daemon.directory, 'tokens');
     for (let number = 0; number < 60; number++)
       await writeTokenFile(join(tokens, `u${number}@b.example`), systemClock, 3600);
     await writeFile(join(tokens, 'z@b.example'), 'no token');
     const headers = await keyOf(daemon);
-    await eventually('all to be known', async () => {
-      const { body } = await ask(daemon.where, '/', { headers });
-      return body.includes('62 accounts: ') || undefined;
+    const page = async (query: string) => (await ask(daemon.where, `/${query}`, { headers })).body;
+    await eventually('all to be known', async () => (await page('')).includes('62 accounts: ') || undefined);
+    const textOf = (markup: string) => markup.replace(/<[^>]*>/g, '').replace(/\s+/g, ' ');
+    const namesOf = (markup: string) => [...markup.matchAll(/<h3>([^<]*)/g)].map(([, name]) => name);
+    const linksOf = (markup: string) =>
+      new Map(
+        [...markup.matchAll(/<a\b[^>]*href="\/([^"]*)"[^>]*>([^<]*)/g)].map(([, query, text]) => [
+          text!,
+          query!.replaceAll('&#38;', '&'),
+        ]),
+      );
+    const first = await page('');
+    expect(textOf(first)).toContain(
+      '62 accounts: 61 fresh, 1 cannot be used; 61 in need of attention, 1 in need of a new sign-in.',
+    );
+    expect(textOf(first)).toContain('1 to 50 of 62.');
+    expect(namesOf(first)).toHaveLength(50);
+    expect(namesOf(first)[0]).toBe('z@b.example');
+    const second = await page(linksOf(first).get('Next')!);
+    expect(textOf(second)).toMatch(/51 to 62 of 62\..*Page 2 of 2/);
+    expect(new Set([...namesOf(first), ...namesOf(second)]).size).toBe(62);
+    expect(linksOf(second).has('Next')).toBe(false);
+    expect(linksOf(second).get('Previous')).toBe('');
+    const broken = await page(linksOf(first).get('1 cannot be used')!);
+    expect(namesOf(broken)).toEqual(['z@b.example']);
+    expect(textOf(broken)).toContain('1 to 1 of 1 that match.');
+    // As the form sends it, with what was left open.
+    const matching = await page('?state=fresh&provider=&q=U1&limit=4');
+    expect(namesOf(matching)).toEqual(['u10', 'u11', 'u12', 'u13'].map((name) => `${name}@b.example`));
+    expect(linksOf(matching).get('Next')).toBe('?state=fresh&q=u1&limit=4&page=2');
+    for (const kept of ['<option value="fresh" selected>', 'name="q" value="u1"', 'name="limit" value="4"'])
+      expect(matching).toContain(kept);
+    expect(textOf(await page('?q=%3Cb%3E'))).toContain('None of 62 accounts matches.');
+    expect(await page('?q=%3Cb%3E')).toContain('value="&#60;b&#62;"');
+    expect(textOf(await page('?page=9'))).toContain('There is no page 9: page 2 is the last.');
+
+    const json = async (query: string) => {
+      const { body } = await ask(daemon.where, `/status.json${query}`, { headers });
+      return JSON.parse(body) as Snapshot;
+    };
+    const all = await json('');
+    expect(all.accounts).toHaveLength(62);
+    expect(all.listing).toEqual({
+      total: 62,
+      states: {
+        ...{ fresh: 61, due: 0, troubled: 0, unsaved: 0, broken: 1 },
+        ...{ 'needs-attention': 61, 'needs-sign-in': 1 },
+      },
+      providers: { other: 61 },
+      ...{ matching: 62, page: 1, pages: 1, limit: null },
     });
-    const { body } = await ask(daemon.where, '/', { headers });
-    expect(body).toContain('62 accounts: 61 fresh, 1 cannot be used.');
-    expect(body.match(/<h3>/g)).toHaveLength(50);
-    expect(/<h3>([^<]*)/.exec(body)?.[1]).toBe('z@b.example');
-    expect(body).toContain('and 12 more');
+    const some = await json('?q=u1&limit=4&page=3');
+    expect(some.listing).toMatchObject({ total: 62, matching: 11, page: 3, pages: 3, limit: 4 });
+    expect(some.accounts.map(({ account }) => account)).toEqual(
+      ['u18', 'u19', 'u1'].map((name) => `${name}@b.example`),
+    );
+    expect((await json('?account=z@b.example&account=u1@b.example')).accounts).toMatchObject([
+      { account: 'u1@b.example', remedy: 'fix-config' },
+      { account: 'z@b.example', remedy: 'reauthorize' },
+    ]);
+  });
+
+  it('says what is wrong with a query, and shows no form with a few accounts', async () => {
+    const daemon = await shownDaemon();
+    const headers = await keyOf(daemon);
+    for (const path of ['/', '/status.json', '/events']) {
+      expect(await ask(daemon.where, `${path}?state=brokn`, { headers })).toMatchObject({
+        status: 400,
+        body:
+          'state: there is no "brokn"; did you mean "broken"?\n' +
+          'it is one or more of fresh, due, troubled, unsaved, broken, needs-attention, needs-sign-in\n',
+      });
+      expect((await ask(daemon.where, `${path}?state=brokn`)).status).toBe(401);
+    }
+    expect((await ask(daemon.where, '/', { headers })).body).not.toContain('<form class="filter"');
+    expect((await ask(daemon.where, '/?q=c', { headers })).body).toContain('<form class="filter"');
   });
 
   it('lets a browser in once with each URL, by a cookie for neither scripts nor other sites', async () => {

@@ -210,7 +210,7 @@ async function emptyServer(silenceMs: number): Promise<StatusServer> {
     figures: new RelayFigures(),
     refreshes: new RefreshFigures(systemClock),
     questions: new SocketmapFigures(),
-    pool: { occupancy: () => new Map() },
+    pool: { occupancy: () => new Map(), occupancyOf: () => undefined },
     roster: { accounts: () => [], signInOf: () => undefined },
     sessions: () => [],
     beginSignIn: undefined,

@@ -3,11 +3,14 @@ import { join } from 'node:path';
 import { writeFile } from 'node:fs/promises';
 import type { BrowserContextOptions } from 'playwright-core';
 import { describe, expect, it } from 'vitest';
+import { systemClock } from '../../src/core/clock.js';
 import { useChromium } from '../support/chromium.js';
 import { submit } from '../relay/scene.js';
 import { greetedClient } from '../support/relay-under-test.js';
 import { runBinary } from '../support/run-binary.js';
-import { type Shown, shownDaemon } from '../status/daemon.js';
+import { ask, keyOf, type Shown, shownDaemon } from '../status/daemon.js';
+import { eventually } from '../support/process.js';
+import { writeTokenFile } from '../support/token-files.js';
 import { programsMissing } from './requirements.js';
 
 /** By the command, as a person gets it. */
@@ -64,12 +67,45 @@ describe.skipIf(programsMissing('chromium'))('a person with Chromium', () => {
     });
     await page.getByRole('heading', { name: 'a@b.example' }).waitFor();
     await page.getByText('250 2.0.0 Ok: queued').waitFor();
-    const body = await page.locator('body').boundingBox();
-    const widest = await page
-      .locator('body *')
-      .evaluateAll((all) => Math.max(...all.map((element) => element.getBoundingClientRect().right)));
-    expect(body?.width).toBeLessThanOrEqual(360);
-    expect(widest).toBeLessThanOrEqual(360);
+    const expectToFit = async () => {
+      const body = await page.locator('body').boundingBox();
+      const widest = await page
+        .locator('body *')
+        .evaluateAll((all) => Math.max(...all.map((element) => element.getBoundingClientRect().right)));
+      expect(body?.width).toBeLessThanOrEqual(360);
+      expect(widest).toBeLessThanOrEqual(360);
+    };
+    await expectToFit();
+    await page.goto(`http://${daemon.where}/?q=B.EX`);
+    await page.getByLabel('State').selectOption('needs-sign-in');
+    await expectToFit();
+    await page.getByRole('button', { name: 'Show' }).click();
+    await page.getByText('None of 1 account matches.').waitFor();
+    expect(await page.getByLabel('Name contains').inputValue()).toBe('b.ex');
+    await page.getByRole('link', { name: 'all accounts' }).click();
+    await page.getByRole('heading', { name: 'a@b.example' }).waitFor();
+  });
+
+  it('looks for some of many accounts, and sees what becomes of these', async () => {
+    const daemon = await shownDaemon();
+    const fileOf = (number: number) => join(daemon.directory, 'tokens', `u${number}@b.example`);
+    for (let number = 0; number < 60; number++) await writeTokenFile(fileOf(number), systemClock, 3600);
+    await eventually('all to be known', async () => {
+      const { body } = await ask(daemon.where, '/', { headers: await keyOf(daemon) });
+      return body.includes('61 accounts: ') || undefined;
+    });
+    const { complaints, page } = await open(daemon);
+    await page.getByText('1 to 50 of 61.').waitFor();
+    await page.getByRole('link', { name: 'Next' }).click();
+    await page.getByText('51 to 61 of 61.').waitFor();
+    await page.getByLabel('Name contains').fill('u5');
+    await page.getByRole('button', { name: 'Show' }).click();
+    await page.getByText('1 to 11 of 11 that match.').waitFor();
+    await page.locator('[data-live=on]').waitFor();
+    await writeFile(fileOf(57), 'no token');
+    await page.locator('section', { hasText: 'u57@b.example' }).getByText('cannot be used').waitFor();
+    expect(await page.locator('section').count()).toBe(11);
+    expect(complaints).toEqual([]);
   });
 
   it('is told when the page is no longer live', async () => {

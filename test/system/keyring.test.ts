@@ -126,9 +126,9 @@ describe.skipIf(toolsMissing('gnome-keyring', 'dbus', 'libsecret-tools'))('the k
     await place.write(user, {});
     place.endpoint.script(answer(1), { status: 200, body: '' });
     await run('refresh', user);
-    const [standing] = JSON.parse((await run('status', '--json')).stdout) as Record<string, unknown>[];
+    const { accounts } = JSON.parse((await run('status', '--json')).stdout) as { accounts: object[] };
     const first_seen = expect.stringMatching(/^20/) as string;
-    expect(standing).toMatchObject({ state: 'fresh', problem: null, token_store: 'keyring', first_seen });
+    expect(accounts[0]).toMatchObject({ state: 'fresh', problem: null, token_store: 'keyring', first_seen });
     expect(await run('revoke', user, '--yes')).toMatchObject({ status: exitStatus.ok });
     expect(place.endpoint.requests.at(-1)!.form.get('token')).toBe('R-1');
     expect(await keyring.secretsOf(file)).toBeUndefined();

@@ -1,7 +1,7 @@
 /**
  * `status`: how each account stands, from its token file and the configuration; no mail server is asked and no daemon
- * is needed. One that runs and shows its status says how many messages it has sent. A table for people, `--json` for
- * scripts; both again and again with `--watch`.
+ * is needed. One that runs and shows its status says how many messages it has sent. A table for people, a page of it where
+ * the accounts are many; `--json` for scripts; both again and again with `--watch`.
  */
 import { sleep, systemClock } from '../../core/clock.js';
 import { AppError, exitStatus } from '../../core/errors.js';
@@ -10,11 +10,13 @@ import { type Context, openContext } from '../context.js';
 import { allAccounts, findAccount } from '../find-account.js';
 import { untilInterrupted } from '../interrupt.js';
 import { messagesSinceStart } from '../running-daemon.js';
+import { choose, countAccounts, requireProviders } from '../../status/listing.js';
 import { isWell, standingOf } from '../standing.js';
-import { showStandings } from '../status-screen.js';
+import { badness, showStandings } from '../status-screen.js';
+import { type SelectionFlags, selectionFrom, stateWords } from '../status-selection.js';
 import type { Ui } from '../ui.js';
 
-export interface StatusOptions {
+export interface StatusOptions extends SelectionFlags {
   readonly configFile?: string;
   /** Empty: all. */
   readonly accounts: readonly string[];
@@ -43,28 +45,32 @@ export function runStatus(options: StatusOptions, ui: Ui): Promise<number> {
   });
 }
 
-async function look({ accounts, configFile, json, watch = false }: StatusOptions, ui: Ui): Promise<number> {
+async function look(options: StatusOptions, ui: Ui): Promise<number> {
+  const { accounts, configFile, json = false, watch = false } = options;
+  const selection = selectionFrom(options, json);
   const context = await openContext(configFile);
-  const found = await choose(accounts, context, ui);
+  const found = await accountsMeant(accounts, context, ui);
   const state = await context.memory();
   // One moment for all: what is due now is not due a moment ago.
   const now = context.clock.now();
-  const messages = await messagesSinceStart(context.config);
-  const standings = await Promise.all(
-    found.map(async (entry) => ({
-      ...(await standingOf(entry, state, now)),
-      messages: messages?.get(entry.account.name) ?? null,
-    })),
-  );
-  if (watch && json !== true) ui.clear();
-  // With --watch, one object a line, so that a reader of a stream knows where each ends.
-  if (json === true) await ui.data(JSON.stringify(standings, undefined, watch ? undefined : 2));
-  else if (standings.length === 0) ui.say('There is no account yet: mailbearer get-token --help');
-  else await showStandings(standings, now, watch, ui);
-  return standings.every(isWell) ? exitStatus.ok : exitStatus.failed;
+  const standings = await Promise.all(found.map((entry) => standingOf(entry, state, now)));
+  const counts = countAccounts(standings, stateWords);
+  const known = [...Object.keys(counts.providers), ...context.config.providers.keys()];
+  requireProviders(selection, known, '--provider');
+  const chosen = choose(standings, counts, selection, badness);
+  const messages = await messagesSinceStart(context.config, chosen.shown);
+  const shown = chosen.shown.map((one) => ({ ...one, messages: messages?.get(one.account) ?? null }));
+  if (watch && !json) ui.clear();
+  if (json) {
+    const answer = { listing: chosen.listing, accounts: shown };
+    // With --watch, one object a line, so that a reader of a stream knows where each ends.
+    await ui.data(JSON.stringify(answer, undefined, watch ? undefined : 2));
+  } else if (standings.length === 0) ui.say('There is no account yet: mailbearer get-token --help');
+  else await showStandings({ ...chosen, shown }, { selection, now, fits: watch }, ui);
+  return chosen.matching.every(isWell) ? exitStatus.ok : exitStatus.failed;
 }
 
-function choose(words: readonly string[], context: Context, ui: Ui): Promise<readonly Found[]> {
+function accountsMeant(words: readonly string[], context: Context, ui: Ui): Promise<readonly Found[]> {
   return words.length === 0
     ? allAccounts(context, ui)
     : Promise.all(words.map((word) => findAccount(word, context, ui)));

@@ -42,7 +42,9 @@ export function candidatesOfArgument(argument: DescribedArgument): Candidates {
 }
 
 export function candidatesOfOption({ argChoices, flags }: DescribedOption): Candidates {
-  return argChoices ?? (flags.includes('<file>') ? 'files' : 'nothing');
+  if (argChoices !== undefined) return argChoices;
+  if (flags.includes('<providers>')) return [...presets.keys()];
+  return flags.includes('<file>') ? 'files' : 'nothing';
 }
 
 /** Of every command; commander does not list it. */
