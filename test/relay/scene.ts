@@ -2,7 +2,7 @@
  * What most tests of the relay start from: a scripted upstream, an account at it, the relay between it and the
  * test's own client. Whatever was started is closed after each test.
  */
-import { afterEach } from 'vitest';
+import { onTestFinished } from 'vitest';
 import type { RelaySettings } from '../../src/config/config.js';
 import type { Clock } from '../../src/core/clock.js';
 import { VirtualClock } from '../support/virtual-clock.js';
@@ -20,17 +20,13 @@ import {
   type UpstreamOptions,
 } from '../support/scripted-upstream.js';
 
-const closers: (() => Promise<void>)[] = [];
-
-/** Called after the test, the last one first. */
+/** Called after the test, the last one first, when no client is there any more. */
 export function afterwards(close: () => Promise<void>): void {
-  closers.push(close);
+  onTestFinished(() => {
+    endClients();
+    return close();
+  });
 }
-
-afterEach(async () => {
-  endClients();
-  for (const close of closers.splice(0).toReversed()) await close();
-});
 
 export async function upstreamWith(options?: UpstreamOptions): Promise<ScriptedUpstream> {
   const upstream = await startScriptedUpstream(options);

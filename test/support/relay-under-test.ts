@@ -165,6 +165,7 @@ const clients = new Set<TestClient>();
 /** A relay that stops waits for clients in mid-transaction; a test that is over does not. */
 export function endClients(): void {
   for (const client of clients) client.end();
+  clients.clear();
 }
 
 /** A client that says what it is told and reads whole replies. */
