@@ -67,7 +67,6 @@ const doors: Readonly<Record<string, readonly string[]>> = {
   pg: ['tokens/postgres/database.ts'],
   'pino-pretty': ['daemon/log.ts'],
   'prom-client': ['status/collected-histogram.ts', 'status/metrics.ts'],
-  undici: ['oauth/http.ts'],
   zod: [
     'config/account-schema.ts',
     'config/listener-auth-schema.ts',

@@ -7,8 +7,10 @@ import { classify } from './classify.js';
 import { requestClientCredentials, requestJwtBearer } from './client.js';
 import type { HttpOptions } from './http.js';
 import type { RefreshOutcome } from './outcome.js';
-import { readServiceAccount, signServiceAssertion } from './service-account.js';
 import { runTokenCommand } from './token-command.js';
+
+/** Loaded for those who have one: the library that signs is as large as all that the other grants need. */
+const serviceAccounts = () => import('./service-account.js');
 
 /** Never rejects for what files, programs, network or server do: a file that cannot be used is `misconfigured`. */
 export async function requestGrant(
@@ -25,6 +27,7 @@ export async function requestGrant(
         return await requestClientCredentials(client, scope, certificate, options);
       }
       case 'service-account': {
+        const { readServiceAccount, signServiceAssertion } = await serviceAccounts();
         const account = await readServiceAccount(grant.keyFile);
         const tokenEndpoint = grant.endpoint ?? account.tokenEndpoint ?? client.tokenEndpoint;
         const assertion = await signServiceAssertion(account, grant, tokenEndpoint, clock.now());
@@ -44,7 +47,7 @@ export async function requestGrant(
  * @param now milliseconds since the epoch
  */
 export async function examineFiles(grant: Grant, now: number): Promise<void> {
-  if (grant.kind === 'service-account') await readServiceAccount(grant.keyFile);
+  if (grant.kind === 'service-account') await (await serviceAccounts()).readServiceAccount(grant.keyFile);
   if (grant.kind === 'client-credentials' && grant.certificate !== undefined)
     await readClientCertificate(grant.certificate, now);
 }

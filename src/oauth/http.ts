@@ -1,17 +1,21 @@
 /**
- * One request to a token endpoint, or to what says where it is: through the account's proxy, trusting the account's authorities, 30 seconds for
- * everything together, no redirect followed, at most 1 MiB read. Each request has a connection of its own:
- * they are most of an hour apart, so a kept one would only be found dead, and a changed setting counts at once.
- * It knows nothing of OAuth, and never tries twice: a refresh that was sent may have been carried out.
+ * One request to a token endpoint, or to what says where it is: through the account's proxy, trusting the account's
+ * authorities, 30 seconds for everything together, no redirect followed, at most 1 MiB read. Each request has a
+ * connection of its own: they are most of an hour apart, so a kept one would only be found dead, and a changed
+ * setting counts at once. It knows nothing of OAuth, and never tries twice: a refresh that was sent may have been
+ * carried out.
  */
+import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
-import { rootCertificates } from 'node:tls';
-import { Agent, type Dispatcher, ProxyAgent, request } from 'undici';
+import { type ClientRequest, type IncomingMessage, request, type RequestOptions } from 'node:http';
+import { request as requestTls } from 'node:https';
+import type { Socket } from 'node:net';
+import { connect as connectTls, type ConnectionOptions } from 'node:tls';
 import type { OAuthClient } from '../accounts/account.js';
 import { readTrustedRoots, type TrustSettings } from '../accounts/trusted-roots.js';
-import { isLoopbackHost } from '../config/values.js';
 import { type Clock, systemClock } from '../core/clock.js';
 import { AppError, describeCause } from '../core/errors.js';
+import { openTunnel, proxyFor, tlsNames } from './proxy.js';
 
 export interface HttpSettings extends Pick<OAuthClient, 'proxy' | 'caBundleFile' | 'caCertsDir'> {
   /** What the two are called where they were set. */
@@ -85,44 +89,52 @@ async function send(
   options: HttpOptions = {},
 ): Promise<HttpAnswer> {
   const { clock = systemClock, timeoutMs = defaultTimeoutMs } = options;
-  const dispatcher = await createDispatcher(url, settings, timeoutMs);
+  const { ca } = await readTrustedRoots(settings);
+  const trust = { ...(ca && { ca }), ...(await readClientCertificate(settings)) };
   const timeout = new AbortController();
   const timer = clock.setTimer(timeoutMs, () => {
     timeout.abort(new HttpTimeoutError(`no answer within ${timeoutMs / 1000} s`));
   });
   const signal = options.signal ? AbortSignal.any([timeout.signal, options.signal]) : timeout.signal;
+  let tunnel: Socket | undefined;
+  let asked: ClientRequest | undefined;
   try {
-    const answer = await request(url, { ...sent, dispatcher, signal });
+    const proxy = proxyFor(url, settings);
+    tunnel = proxy && (await openTunnel(proxy, url, signal, ca));
+    asked = openRequest(url, { method: sent.method, headers: sent.headers, signal }, trust, tunnel);
+    asked.end(sent.body);
+    const [answer] = (await once(asked, 'response')) as [IncomingMessage];
     return {
-      status: answer.statusCode,
-      retryAfter: single(answer.headers['retry-after']),
-      location: single(answer.headers['location']),
-      date: single(answer.headers['date']),
-      body: await readLimited(answer.body),
+      status: answer.statusCode ?? 0,
+      retryAfter: answer.headers['retry-after'],
+      location: answer.headers.location,
+      date: answer.headers.date,
+      body: await readLimited(answer),
     };
+  } catch (error) {
+    throw signal.aborted ? signal.reason : error;
   } finally {
     timer.cancel();
-    await dispatcher.destroy();
+    asked?.destroy();
+    tunnel?.destroy();
   }
 }
 
-async function createDispatcher(url: URL, settings: HttpSettings, timeoutMs: number): Promise<Dispatcher> {
-  const { ca } = await readTrustedRoots(settings);
-  // undici's own limits would end a slow answer with words of its own; ours is the one that counts.
-  const limits = { connectTimeout: timeoutMs, headersTimeout: 0, bodyTimeout: 0 };
-  const trust = { ...(ca && { ca }), ...(await readClientCertificate(settings)) };
-  const proxy = proxyFor(url, settings);
-  if (proxy === undefined) return new Agent({ ...limits, connect: trust });
-  if (proxy.protocol !== 'http:' && proxy.protocol !== 'https:')
-    throw new AppError('config-invalid', `proxy: a ${proxy.protocol.slice(0, -1)} proxy is not supported`, {
-      hint: 'name an http:// or https:// proxy',
-    });
-  return new ProxyAgent({
-    ...limits,
-    uri: proxy.href,
-    requestTls: trust,
-    proxyTls: ca === undefined ? {} : { ca: proxyRoots(ca) },
+function openRequest(
+  url: URL,
+  options: RequestOptions,
+  trust: ConnectionOptions,
+  tunnel: Socket | undefined,
+): ClientRequest {
+  const isPlain = url.protocol === 'http:';
+  const through = (socket: Socket) =>
+    isPlain ? socket : connectTls({ socket, ...tlsNames(url), ALPNProtocols: ['http/1.1'], ...trust });
+  const asked = (isPlain ? request : requestTls)(url, {
+    ...options,
+    ...(tunnel === undefined ? { agent: false, ...trust } : { createConnection: () => through(tunnel) }),
   });
+  // Once the answer has begun, who reads it hears what befalls it; without a listener here the process would end.
+  return asked.on('error', () => undefined);
 }
 
 async function readClientCertificate({ clientCertificate }: HttpSettings) {
@@ -138,18 +150,6 @@ async function readClientCertificate({ clientCertificate }: HttpSettings) {
   }
 }
 
-/** Plain http is for this machine; a proxy elsewhere would carry the secrets in clear to its own loopback. */
-export function proxyFor(url: URL, { proxy }: Pick<HttpSettings, 'proxy'>): URL | undefined {
-  return proxy !== undefined && url.protocol === 'http:' && !isLoopbackHost(proxy.hostname)
-    ? undefined
-    : proxy;
-}
-
-/** The configured authorities are meant for the token endpoint; a proxy may have a public certificate too. */
-export function proxyRoots(ca: readonly string[]): string[] {
-  return [...rootCertificates, ...ca];
-}
-
 async function readLimited(body: AsyncIterable<Uint8Array>): Promise<string> {
   const chunks: Uint8Array[] = [];
   let length = 0;
@@ -159,8 +159,4 @@ async function readLimited(body: AsyncIterable<Uint8Array>): Promise<string> {
     chunks.push(chunk);
   }
   return new TextDecoder().decode(Buffer.concat(chunks));
-}
-
-function single(value: string | string[] | undefined): string | undefined {
-  return Array.isArray(value) ? value[0] : value;
 }

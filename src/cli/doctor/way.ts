@@ -6,7 +6,6 @@
 import { lookup } from 'node:dns/promises';
 import { once } from 'node:events';
 import { type IncomingMessage, request } from 'node:http';
-import { request as requestTls } from 'node:https';
 import { connect as connectTcp, isIP, type Socket } from 'node:net';
 import { connect as connectTls, type TLSSocket } from 'node:tls';
 import type { Account } from '../../accounts/account.js';
@@ -14,7 +13,7 @@ import { readTrustedRoots, type TrustSettings } from '../../accounts/trusted-roo
 import type { Clock } from '../../core/clock.js';
 import { formatDuration } from '../../core/duration.js';
 import { AppError, describeCause } from '../../core/errors.js';
-import { proxyFor, proxyRoots } from '../../oauth/http.js';
+import { hostOf, openTunnel, proxyFor, tlsNames } from '../../oauth/proxy.js';
 import { unlessAborted, withinTime } from '../../relay/time-limit.js';
 import { fail, failWith, pass, skip, type Verdict, type WayToEndpoint } from './check.js';
 
@@ -60,7 +59,9 @@ async function go(traveller: Traveller, stations: Stations): Promise<void> {
     if (proxy === undefined) stations.proxy = skip('none is set');
     stations.dns = await findAddress(hostOf(proxy ?? url), signal);
     at = proxy === undefined ? 'endpoint' : 'proxy';
-    socket = await (proxy === undefined ? connect(url, signal) : tunnel(proxy, traveller));
+    socket = await (proxy === undefined
+      ? connect(url, signal)
+      : openTunnel(proxy, url, signal, (await readTrustedRoots(traveller)).ca));
     stations.proxy ??= pass(`${proxy?.host} lets connections to ${url.host} through`);
     at = 'tls';
     if (url.protocol === 'http:') stations.tls = skip('plain http on this machine');
@@ -111,31 +112,6 @@ async function connect(url: URL, signal: AbortSignal): Promise<Socket> {
   return ready(socket, 'connect', signal);
 }
 
-/** CONNECT (RFC 9110, 9.3.6), as refreshes do it. */
-async function tunnel(proxy: URL, { tokenEndpoint: url, signal, ...trust }: Traveller): Promise<Socket> {
-  const target = `${url.hostname}:${url.port || (url.protocol === 'http:' ? 80 : 443)}`;
-  const [user, password] = [proxy.username, proxy.password].map(decodeURIComponent);
-  const credentials = Buffer.from(`${user}:${password}`).toString('base64');
-  const { ca } = await readTrustedRoots(trust);
-  const asked = (proxy.protocol === 'https:' ? requestTls : request)({
-    host: hostOf(proxy),
-    port: proxy.port || (proxy.protocol === 'https:' ? 443 : 80),
-    method: 'CONNECT',
-    path: target,
-    headers: { host: target, ...(user && { 'proxy-authorization': `Basic ${credentials}` }) },
-    agent: false,
-    signal,
-    ...(ca && { ca: proxyRoots(ca) }),
-  });
-  asked.end();
-  const [{ statusCode }, socket] = (await once(asked, 'connect')) as [IncomingMessage, Socket];
-  keepQuiet(socket);
-  if (statusCode === 200) return socket;
-  socket.destroy();
-  if (statusCode === 407) throw new Error('it wants a user and a password, or others (HTTP 407)');
-  throw new Error(`it answers HTTP ${statusCode} to CONNECT ${target}`);
-}
-
 /** The handshake, whoever the server is; the verdict says whether it is trusted. */
 async function secure(
   socket: Socket,
@@ -147,16 +123,8 @@ async function secure(
     broken = error;
     return { ca: undefined };
   });
-  const host = hostOf(url);
   const secured = await ready(
-    connectTls({
-      socket,
-      host,
-      servername: isIP(host) ? '' : host,
-      ca,
-      minVersion: 'TLSv1.2',
-      rejectUnauthorized: false,
-    }),
+    connectTls({ socket, ...tlsNames(url), ca, minVersion: 'TLSv1.2', rejectUnauthorized: false }),
     'secureConnect',
     signal,
   );
@@ -244,8 +212,4 @@ async function ready<S extends Socket>(socket: S, event: string, signal: AbortSi
 /** An error that nobody listens to any more would end the process. */
 function keepQuiet(socket: Socket): void {
   socket.on('error', () => undefined);
-}
-
-function hostOf({ hostname }: URL): string {
-  return hostname.replace(/^\[(.*)\]$/, '$1');
 }
