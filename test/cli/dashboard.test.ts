@@ -7,19 +7,20 @@ import { submit } from '../relay/scene.js';
 import { ask, type Shown, shownDaemon } from '../status/daemon.js';
 import { greetedClient } from '../support/relay-under-test.js';
 import { runBinary } from '../support/run-binary.js';
+import { runHere } from '../support/run-here.js';
 
 /** With the daemon's configuration, and these keys in place of its own. */
-async function run(daemon: Shown, args: readonly string[], keys: object = {}) {
+async function run(daemon: Shown, args: readonly string[], keys: object = {}, command = runHere) {
   const file = join(daemon.directory, 'config.json');
   const configuration = { ...daemon.configuration, status: { listen: daemon.where }, ...keys };
   await writeFile(file, JSON.stringify(configuration));
-  return runBinary([...args, '--config-file', file]);
+  return command([...args, '--config-file', file]);
 }
 
 describe('dashboard', () => {
   test('prints a URL that lets one browser in, and says how to come from elsewhere', async () => {
     const daemon = await shownDaemon();
-    const { status, stderr, stdout } = await run(daemon, ['dashboard']);
+    const { status, stderr, stdout } = await run(daemon, ['dashboard'], {}, runBinary);
     expect(status).toBe(exitStatus.ok);
     expect(stdout).toMatch(/^http:\/\/[\d.:]+\/enter\?ticket=[\w-]{43}\n$/);
     expect(stderr).toMatch(/ssh -L (\d+):127\.0\.0\.1:\1 SERVER/);

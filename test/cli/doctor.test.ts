@@ -8,6 +8,7 @@ import { exitStatus } from '../../src/core/errors.js';
 import { createCertificateAuthority } from '../support/certificates.js';
 import { freePort } from '../support/process.js';
 import { runBinary } from '../support/run-binary.js';
+import { runHere } from '../support/run-here.js';
 import { type ScriptedUpstream, startScriptedUpstream } from '../support/scripted-upstream.js';
 import { startTokenEndpoint } from '../support/token-endpoint.js';
 import { openTokenDirectory, type TokenDirectory } from './token-directory.js';
@@ -50,7 +51,7 @@ interface Finding {
 
 /** By check; the first line of each that is wrong, else its first. A Postfix of this machine is left out. */
 async function findings(...flags: string[]): Promise<Record<string, Finding>> {
-  const { stdout } = await runBinary(['doctor', '--json', ...flags], {
+  const { stdout } = await runHere(['doctor', '--json', ...flags], {
     env: { MAILBEARER_CONFIG: place.configFile, MAIL_CONFIG: join(place.path, 'none') },
   });
   const found: Record<string, Finding> = {};
@@ -74,7 +75,7 @@ async function startRawServer(answer: string): Promise<{ server: Server; port: n
 
 describe('doctor', () => {
   test('says of each thing in order how it stands, and ends with 0 when all is well', async () => {
-    const daemon = place.start('serve', '--log-format', 'json');
+    const daemon = place.startBinary('serve', '--log-format', 'json');
     await daemon.says(/"msg":"ready"/);
     const { status, stdout, stderr } = await runBinary(['doctor'], {
       env: { MAILBEARER_CONFIG: place.configFile, MAIL_CONFIG: '/nowhere' },
@@ -279,7 +280,7 @@ describe('doctor', () => {
       await writeFile(join(tools, name), '#!/bin/sh\necho broken >&2\nexit 1\n', { mode: 0o755 });
     const look = async (mainCf: string) => {
       await writeFile(join(directory, 'main.cf'), mainCf);
-      const { stdout } = await runBinary(['doctor'], {
+      const { stdout } = await runHere(['doctor'], {
         env: {
           MAILBEARER_CONFIG: place.configFile,
           MAIL_CONFIG: directory,

@@ -4,7 +4,7 @@ import { createServer } from 'node:net';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { signIn } from '../../examples/demo/openid-provider.js';
 import { exitStatus } from '../../src/core/errors.js';
-import type { Conversation } from '../support/run-binary.js';
+import type { Talk } from '../support/run-binary.js';
 import { login, openWorkplace, type Workplace } from './workplace.js';
 
 let place: Workplace;
@@ -14,7 +14,7 @@ beforeEach(async () => {
 afterEach(() => place.close());
 
 /** The page that the command wants opened. */
-async function authorizationUrl(command: Conversation): Promise<string> {
+async function authorizationUrl(command: Talk): Promise<string> {
   return (await command.says(/^http:\/\/\S+\/authorize\S+$/m))[0];
 }
 
@@ -100,7 +100,7 @@ describe('get-token with a browser', () => {
   );
 
   test('ends with 130 and a line at Ctrl-C', async () => {
-    const command = place.start(['get-token', 'gmail', place.tokenFile]);
+    const command = place.startBinary(['get-token', 'gmail', place.tokenFile]);
     await authorizationUrl(command);
     command.signal('SIGINT');
     const { status, stderr } = await command.finished;
@@ -109,7 +109,7 @@ describe('get-token with a browser', () => {
   });
 
   test('shows all three ways on standard error, and where it listens', async () => {
-    const command = place.start(['get-token', 'gmail', place.tokenFile, '--local-listen-port', '0']);
+    const command = place.startBinary(['get-token', 'gmail', place.tokenFile, '--local-listen-port', '0']);
     const redirect = new URL(await authorizationUrl(command)).searchParams.get('redirect_uri')!;
     const { port, hostname } = new URL(redirect);
     await command.says(new RegExp(String.raw`\(http://127\.0\.0\.1:${port}/\?…\) and paste it here`));
@@ -120,11 +120,11 @@ describe('get-token with a browser', () => {
   });
 
   test('speaks of the device flow where a redirect may be refused and the device flow would do', async () => {
-    const outlook = place.start(['get-token', 'outlook', place.tokenFile]);
+    const outlook = place.startBinary(['get-token', 'outlook', place.tokenFile]);
     await outlook.says(/as a redirect.*[^]*--use-device-flow/);
     outlook.signal('SIGINT');
     await outlook.finished;
-    const gmail = place.start(['get-token', 'gmail', place.tokenFile]);
+    const gmail = place.startBinary(['get-token', 'gmail', place.tokenFile]);
     await gmail.says(/Ctrl-C gives up/);
     gmail.signal('SIGINT');
     expect((await gmail.finished).stderr).not.toContain('--use-device-flow');
@@ -144,7 +144,7 @@ describe('get-token with a browser', () => {
       )
       .catch(() => undefined);
     try {
-      const command = place.start(['get-token', 'gmail', place.tokenFile]);
+      const command = place.startBinary(['get-token', 'gmail', place.tokenFile]);
       const redirect = new URL(await authorizationUrl(command)).searchParams.get('redirect_uri')!;
       expect(new URL(redirect).port).not.toBe('54332');
       command.signal('SIGINT');

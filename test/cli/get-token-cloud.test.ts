@@ -21,7 +21,7 @@ describe('get-token --cloud', () => {
     ['china', 'login.partner.microsoftonline.cn', 'partner.outlook.cn'],
   ])('%s sends to %s, and asks for mail at %s', async (cloud, host, resource) => {
     await place.configure({ providers: {} });
-    const command = place.start(['get-token', 'outlook', place.tokenFile, '--cloud', cloud]);
+    const command = place.startBinary(['get-token', 'outlook', place.tokenFile, '--cloud', cloud]);
     const [shown] = await command.says(/^https:\S+$/m);
     command.signal('SIGINT');
     await command.finished;

@@ -14,7 +14,7 @@ describe.concurrent('get-token with a device flow', () => {
   test('shows page and code, and writes the file once the code was entered', async (context) => {
     const { expect } = context;
     const place = await workplace(context);
-    const command = place.start(['get-token', 'outlook', place.tokenFile, '--use-device-flow']);
+    const command = place.startBinary(['get-token', 'outlook', place.tokenFile, '--use-device-flow']);
     const [, page = '', code = ''] = await command.says(/^ {2}(http\S+)\n {2}(\S+)$/m);
     await approveDevice(page, code, { login });
     const { status, stdout } = await command.finished;
@@ -27,7 +27,7 @@ describe.concurrent('get-token with a device flow', () => {
   test('ends with advice when the person says no', async (context) => {
     const { expect } = context;
     const place = await workplace(context);
-    const command = place.start(['get-token', 'outlook', place.tokenFile, '--use-device-flow']);
+    const command = place.startBinary(['get-token', 'outlook', place.tokenFile, '--use-device-flow']);
     const [, page = '', code = ''] = await command.says(/^ {2}(http\S+)\n {2}(\S+)$/m);
     await approveDevice(page, code, { login, deny: true });
     const { status, stderr } = await command.finished;
@@ -38,7 +38,7 @@ describe.concurrent('get-token with a device flow', () => {
   test('ends with 130 at Ctrl-C, though it waits for the provider', async (context) => {
     const { expect } = context;
     const place = await workplace(context);
-    const command = place.start(['get-token', 'outlook', place.tokenFile, '--use-device-flow']);
+    const command = place.startBinary(['get-token', 'outlook', place.tokenFile, '--use-device-flow']);
     await command.says(/Ctrl-C gives up/);
     command.signal('SIGINT');
     expect((await command.finished).status).toBe(130);
@@ -47,7 +47,12 @@ describe.concurrent('get-token with a device flow', () => {
   test('is refused for Gmail, whose device flow has no mail scope', async (context) => {
     const { expect } = context;
     const place = await workplace(context);
-    const { status, stderr } = await place.run(['get-token', 'gmail', place.tokenFile, '--use-device-flow']);
+    const { status, stderr } = await place.runBinary([
+      'get-token',
+      'gmail',
+      place.tokenFile,
+      '--use-device-flow',
+    ]);
     expect(status).toBe(exitStatus.usage);
     expect(stderr).toMatch(/device flow.*\nhint: leave --use-device-flow out/);
   });

@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { signIn } from '../../examples/demo/openid-provider.js';
 import { exitStatus } from '../../src/core/errors.js';
-import type { Finished, RunOptions } from '../support/run-binary.js';
+import type { Finished } from '../support/run-binary.js';
+import type { HereOptions } from '../support/run-here.js';
 import { login, openWorkplace, type Workplace } from './workplace.js';
 
 /** Debian's `nobody`: a user who may do nothing. */
@@ -17,7 +18,7 @@ beforeEach(async () => {
 afterEach(() => place.close());
 
 /** Runs get-token and signs in at the page that it shows. */
-async function signInWith(args: readonly string[], options?: RunOptions): Promise<Finished> {
+async function signInWith(args: readonly string[], options?: HereOptions): Promise<Finished> {
   const command = place.start(['get-token', ...args], options);
   const [url] = await command.says(/^http:\/\/\S+\/authorize\S+$/m);
   await signIn(url, { login });
@@ -25,8 +26,8 @@ async function signInWith(args: readonly string[], options?: RunOptions): Promis
 }
 
 describe('what is wrong with FILE is said before anyone is sent to a browser', () => {
-  async function refusal(file: string, options?: RunOptions): Promise<string> {
-    const { status, stdout, stderr } = await place.run(['get-token', 'gmail', file], options);
+  async function refusal(file: string, command = place.run(['get-token', 'gmail', file])): Promise<string> {
+    const { status, stdout, stderr } = await command;
     expect({ status, stdout }).toEqual({ status: exitStatus.cantCreate, stdout: '' });
     expect(stderr).not.toContain('authorize');
     return stderr;
@@ -52,7 +53,10 @@ describe('what is wrong with FILE is said before anyone is sent to a browser', (
 
   test.skipIf(!isRoot)('its directory is not writable for the user', async () => {
     await chmod(place.tokenDirectory, 0o755);
-    const stderr = await refusal(place.tokenFile, { userId: nobody });
+    const stderr = await refusal(
+      place.tokenFile,
+      place.runBinary(['get-token', 'gmail', place.tokenFile], { userId: nobody }),
+    );
     expect(stderr).toMatch(/EACCES.*\nhint: .*chown 65534 /);
   });
 });

@@ -8,7 +8,8 @@ import { exitStatus } from '../../src/core/errors.js';
 import { type ApplicationProvider, startApplicationProvider } from '../oauth/application-provider.js';
 import { startGoogleProvider } from '../oauth/google-provider.js';
 import { type Certificate, createCertificateAuthority } from '../support/certificates.js';
-import { hasTerminals, runBinary, startOnTerminal } from '../support/run-binary.js';
+import { hasTerminals, startOnTerminal } from '../support/run-binary.js';
+import { runHere } from '../support/run-here.js';
 import { openTokenDirectory, type TokenDirectory } from './token-directory.js';
 
 const user = 'app@corp.example';
@@ -33,7 +34,7 @@ afterEach(async () => {
 const issuer = () => provider.tokenEndpoint.origin;
 /** Of the command, beside the configuration. */
 let env: Record<string, string>;
-const run = (...args: string[]) => runBinary(args, { env: { MAILBEARER_CONFIG: place.configFile, ...env } });
+const run = (...args: string[]) => runHere(args, { env: { MAILBEARER_CONFIG: place.configFile, ...env } });
 const getToken = (...flags: string[]) =>
   run('get-token', 'oidc', file, '--issuer', issuer(), '--scope', 'mail', '--no-verify', ...flags);
 

@@ -7,6 +7,7 @@ import { FilePasswords } from '../../src/submission/passwords.js';
 import { silentLogger } from '../../src/core/logger.js';
 import { temporaryDirectory } from '../support/process.js';
 import { type Finished, runBinary } from '../support/run-binary.js';
+import { runHere } from '../support/run-here.js';
 
 let place: { path: string; remove: () => Promise<void> };
 let file: string;
@@ -22,8 +23,8 @@ function configure(listen: readonly object[]): Promise<void> {
   return writeFile(join(place.path, 'config.json'), JSON.stringify({ relay: { listen } }));
 }
 
-function passwd(args: readonly string[], input?: string): Promise<Finished> {
-  return runBinary(['passwd', ...args], {
+function passwd(args: readonly string[], input?: string, run = runHere): Promise<Finished> {
+  return run(['passwd', ...args], {
     env: { MAILBEARER_CONFIG: join(place.path, 'config.json') },
     ...(input !== undefined && { input }),
   });
@@ -36,7 +37,8 @@ async function verdictOn(user: string, password: string): Promise<unknown> {
 
 describe('passwd', () => {
   it('adds a password from standard input, for the mailbox that it is named after', async () => {
-    const { status, stderr, stdout } = await passwd(['add', 'Scan@corp.example', 'printer'], 'geheim-ä 1\n');
+    const add = ['add', 'Scan@corp.example', 'printer'];
+    const { status, stderr, stdout } = await passwd(add, 'geheim-ä 1\n', runBinary);
     expect({ status, stdout }).toEqual({ status: exitStatus.ok, stdout: '' });
     expect(stderr).toContain(`The password "printer" of scan@corp.example is in ${file}`);
     expect(await readFile(file, 'utf8')).not.toContain('geheim');

@@ -63,7 +63,7 @@ describe('refresh', () => {
     await place.write('b@corp.example', { refresh_token: '' });
     const store = createFileStore({ path: file, clock: systemClock, random: Math.random });
     const { command } = await store.exclusively(async (locked) => {
-      const started = place.start('refresh');
+      const started = place.startBinary('refresh');
       // The other account fails at once: by then both files have been read.
       await started.says(/b@corp\.example: .*no refresh_token/);
       const reservation = await locked.reserve();

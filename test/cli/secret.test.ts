@@ -3,13 +3,8 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { signIn } from '../../examples/demo/openid-provider.js';
 import { exitStatus } from '../../src/core/errors.js';
-import {
-  type Conversation,
-  type Finished,
-  hasTerminals,
-  type RunOptions,
-  startOnTerminal,
-} from '../support/run-binary.js';
+import { type Talk, type Finished, hasTerminals, startOnTerminal } from '../support/run-binary.js';
+import type { HereOptions } from '../support/run-here.js';
 import { login, openWorkplace, type Workplace } from './workplace.js';
 
 /** With what a form must encode. */
@@ -21,13 +16,13 @@ beforeEach(async () => {
 });
 afterEach(() => place.close());
 
-async function signInAt(command: Conversation): Promise<Finished> {
+async function signInAt(command: Talk): Promise<Finished> {
   const [url] = await command.says(/http:\/\/[\w.:]+\/authorize\?[\w.~%&=+-]+/);
   await signIn(url, { login });
   return command.finished;
 }
 
-function getToken(flags: readonly string[], options?: RunOptions): Promise<Finished> {
+function getToken(flags: readonly string[], options?: HereOptions): Promise<Finished> {
   return signInAt(place.start(['get-token', 'gmail', place.tokenFile, ...flags], options));
 }
 

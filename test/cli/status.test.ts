@@ -187,14 +187,14 @@ describe('status', () => {
   });
 
   test('--watch goes on until it is interrupted, one line of JSON after the other', async () => {
-    const command = place.start('status', '--watch', '--json', 'a@corp.example');
+    const command = place.startBinary('status', '--watch', '--json', 'a@corp.example');
     await command.prints(/^\{.*"fresh".*\}\n\{.*"fresh".*\}\n/m);
     command.signal('SIGINT');
     expect(await command.finished).toMatchObject({ status: 130 });
   });
 
   test('--watch outlives a configuration that is broken for a moment, or lacks the account', async () => {
-    const command = place.start('status', '--watch', '--json', 'a@corp.example');
+    const command = place.startBinary('status', '--watch', '--json', 'a@corp.example');
     await command.prints(/fresh/);
     await writeFile(place.configFile, '{');
     await command.says(/^mailbearer: .*config\.json/m);
@@ -207,7 +207,7 @@ describe('status', () => {
   });
 
   test('--watch ends when nobody reads any more', async () => {
-    const command = place.start('status', '--watch', '--json', 'a@corp.example');
+    const command = place.startBinary('status', '--watch', '--json', 'a@corp.example');
     await command.prints(/fresh/);
     command.hangUp();
     expect(await command.finished).toMatchObject({ status: exitStatus.ok });

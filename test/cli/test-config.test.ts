@@ -4,6 +4,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { exitStatus } from '../../src/core/errors.js';
 import { temporaryDirectory, type TemporaryDirectory } from '../support/process.js';
 import { type Finished, runBinary } from '../support/run-binary.js';
+import { runHere } from '../support/run-here.js';
 
 let directory: TemporaryDirectory;
 let configFile: string;
@@ -26,7 +27,7 @@ const writeToken = (name: string, content: unknown) =>
 async function testConfig(config: string | object, ...flags: string[]): Promise<Finished> {
   const text = typeof config === 'string' ? config : JSON.stringify({ token_dir: tokens, ...config });
   await writeFile(configFile, text, { mode: 0o600 });
-  return runBinary(['test-config', '--config-file', configFile, ...flags]);
+  return runHere(['test-config', '--config-file', configFile, ...flags]);
 }
 
 async function failure(config: string | object): Promise<string> {

@@ -83,7 +83,7 @@ describe('test-send', () => {
 
   test('is stopped by Ctrl-C', async () => {
     upstream.script = (event) => (event.startsWith('MAIL') ? { act: () => undefined } : undefined);
-    const command = place.start('test-send', '--from', from, '--to', to, '--direct');
+    const command = place.startBinary('test-send', '--from', from, '--to', to, '--direct');
     await command.says(/C: MAIL FROM/);
     command.signal('SIGINT');
     const { status, stderr } = await command.finished;
@@ -92,7 +92,7 @@ describe('test-send', () => {
   });
 
   test('sends through the relay that runs', async () => {
-    const daemon = place.start('serve', '--log-format', 'json');
+    const daemon = place.startBinary('serve', '--log-format', 'json');
     await daemon.says(/"msg":"ready"/);
     const { status, stdout } = await send();
     daemon.signal('SIGTERM');

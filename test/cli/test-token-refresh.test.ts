@@ -8,7 +8,8 @@ import { systemClock } from '../../src/core/clock.js';
 import { exitStatus } from '../../src/core/errors.js';
 import { withLock } from '../../src/tokens/lock.js';
 import { temporaryDirectory, type TemporaryDirectory } from '../support/process.js';
-import { type Finished, runBinary, type RunOptions, startBinary } from '../support/run-binary.js';
+import { type Finished, runBinary, startBinary } from '../support/run-binary.js';
+import { runHere } from '../support/run-here.js';
 import { startTokenEndpoint, type TokenEndpoint } from '../support/token-endpoint.js';
 
 /** Debian's `nobody`: a user who may do nothing. */
@@ -58,9 +59,9 @@ async function readToken(): Promise<Record<string, unknown>> {
   return JSON.parse(await readFile(tokenFile, 'utf8')) as Record<string, unknown>;
 }
 
-function testRefresh(flags: readonly string[] = [], options?: RunOptions): Promise<Finished> {
-  return runBinary(['test-token-refresh', '--config-file', configFile, ...flags, tokenFile], options);
-}
+const testRefresh = (...flags: string[]): Promise<Finished> => runHere([...command(), ...flags]);
+const command = () => ['test-token-refresh', '--config-file', configFile, tokenFile];
+const asNobody = () => runBinary(command(), { userId: nobody });
 
 describe('test-token-refresh', () => {
   test('says the words of the original, and writes the new token back', async () => {
@@ -86,7 +87,7 @@ describe('test-token-refresh', () => {
 
   test('with --json writes one object to standard output', async () => {
     endpoint.script({ body: { access_token: 'A2', refresh_token: 'R2' } });
-    const { status, stdout, stderr } = await testRefresh(['--json']);
+    const { status, stdout, stderr } = await testRefresh('--json');
     expect(status).toBe(exitStatus.ok);
     expect(JSON.parse(stdout)).toEqual({
       ok: true,
@@ -100,16 +101,16 @@ describe('test-token-refresh', () => {
   });
 
   test('takes --config-file before the command too', async () => {
-    const { status } = await runBinary(['--config-file', configFile, 'test-token-refresh', tokenFile]);
+    const { status } = await runHere(['--config-file', configFile, 'test-token-refresh', tokenFile]);
     expect(status).toBe(exitStatus.ok);
   });
 
   test('stops at Ctrl-C while it waits for another process, without asking the endpoint', async () => {
     await withLock(tokenFile, { clock: systemClock, random: Math.random }, async () => {
-      const command = startBinary(['test-token-refresh', '--config-file', configFile, tokenFile]);
-      await command.prints(/Config check passed/);
-      command.signal('SIGINT');
-      const { status, stdout, stderr } = await command.finished;
+      const running = startBinary(command());
+      await running.prints(/Config check passed/);
+      running.signal('SIGINT');
+      const { status, stdout, stderr } = await running.finished;
       expect({ status, stdout }).toEqual({ status: 130, stdout: 'Config check passed.\n' });
       expect(stderr).toBe('mailbearer: interrupted\n');
     });
@@ -122,12 +123,12 @@ describe('test-token-refresh', () => {
     await once(slow, 'listening');
     await configure(new URL(`http://127.0.0.1:${(slow.address() as AddressInfo).port}/token`));
     const answer = once(asked, 'asked') as Promise<[ServerResponse]>;
-    const command = startBinary(['test-token-refresh', '--config-file', configFile, tokenFile]);
+    const running = startBinary(command());
     const [response] = await answer;
-    command.signal('SIGINT');
-    await command.says(/Finishing the refresh/);
+    running.signal('SIGINT');
+    await running.says(/Finishing the refresh/);
     response.end(JSON.stringify({ access_token: 'A2', refresh_token: 'R2' }));
-    const { status } = await command.finished;
+    const { status } = await running.finished;
     slow.close();
     expect(status).toBe(exitStatus.ok);
     expect(await readToken()).toMatchObject({ refresh_token: 'R2' });
@@ -135,8 +136,8 @@ describe('test-token-refresh', () => {
 });
 
 describe('what fails says why and what to do, and ends with 1', () => {
-  async function failure(options?: RunOptions): Promise<string> {
-    const { status, stdout, stderr } = await testRefresh([], options);
+  async function failure(run = testRefresh): Promise<string> {
+    const { status, stdout, stderr } = await run();
     expect({ status, stdout }).toEqual({
       status: exitStatus.failed,
       stdout: 'Config check passed.\nToken refresh failed.\n',
@@ -194,12 +195,12 @@ describe('what fails says why and what to do, and ends with 1', () => {
 
   test.skipIf(!isRoot)('a token file that the user may not read', async () => {
     await chmod(tokenFile, 0o600);
-    expect(await failure({ userId: nobody })).toMatch(/no permission to read.*\nhint: .*User=.*chown/);
+    expect(await failure(asNobody)).toMatch(/no permission to read.*\nhint: .*User=.*chown/);
   });
 
   test.skipIf(!isRoot)('a token file that could not be replaced, and then nothing is asked', async () => {
     await chown(tokenFile, nobody, nobody);
-    expect(await failure({ userId: nobody })).toMatch(/cannot write.*\nhint: .*chown/);
+    expect(await failure(asNobody)).toMatch(/cannot write.*\nhint: .*chown/);
     expect(endpoint.requests).toHaveLength(0);
     expect(await readToken()).toMatchObject({ refresh_token: 'R1' });
   });
@@ -213,7 +214,7 @@ describe('what fails says why and what to do, and ends with 1', () => {
 
   test('with --json, as an object that names code and remedy', async () => {
     endpoint.script({ status: 400, body: { error: 'invalid_grant' } });
-    const { status, stdout } = await testRefresh(['--json']);
+    const { status, stdout } = await testRefresh('--json');
     expect(status).toBe(exitStatus.failed);
     expect(JSON.parse(stdout)).toMatchObject({
       ok: false,

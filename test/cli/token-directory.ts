@@ -2,7 +2,14 @@
 import { mkdir, readFile, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { temporaryDirectory } from '../support/process.js';
-import { type Finished, runBinary, startBinary } from '../support/run-binary.js';
+import {
+  type Conversation,
+  type Finished,
+  runBinary,
+  startBinary,
+  type Talk,
+} from '../support/run-binary.js';
+import { runHere, startHere } from '../support/run-here.js';
 import { startTokenEndpoint, type TokenEndpoint } from '../support/token-endpoint.js';
 
 export interface TokenDirectory {
@@ -14,7 +21,10 @@ export interface TokenDirectory {
   write(name: string, fields: object, lifeSeconds?: number): Promise<string>;
   read(name: string): Promise<Record<string, unknown>>;
   run(...args: readonly string[]): Promise<Finished>;
-  start(...args: readonly string[]): ReturnType<typeof startBinary>;
+  start(...args: readonly string[]): Talk;
+  /** In a process of its own. */
+  runBinary(...args: readonly string[]): Promise<Finished>;
+  startBinary(...args: readonly string[]): Conversation;
   close(): Promise<void>;
 }
 
@@ -53,8 +63,10 @@ export async function openTokenDirectory(): Promise<TokenDirectory> {
       return join(path, name);
     },
     read: async (name) => JSON.parse(await readFile(join(path, name), 'utf8')) as Record<string, unknown>,
-    run: (...args) => runBinary(args, options),
-    start: (...args) => startBinary(args, options),
+    run: (...args) => runHere(args, options),
+    start: (...args) => startHere(args, options),
+    runBinary: (...args) => runBinary(args, options),
+    startBinary: (...args) => startBinary(args, options),
     async close() {
       await endpoint.close();
       await directory.remove();

@@ -16,7 +16,7 @@ afterEach(() => place.close());
 describe('token', () => {
   test('prints a fresh token and nothing else, and asks nobody', async () => {
     await place.write(user, {});
-    expect(await place.run('token', user)).toEqual({
+    expect(await place.runBinary('token', user)).toEqual({
       status: exitStatus.ok,
       signal: null,
       stdout: `A-${user}\n`,
@@ -28,7 +28,7 @@ describe('token', () => {
   test('refreshes a token that is due, writes it back, and prints the new one', async () => {
     await place.write(user, {}, 2 * minutes);
     place.endpoint.script({ body: { access_token: 'A2', refresh_token: 'R2', expires_in: 3600 } });
-    const { status, stdout } = await place.run('token', user);
+    const { status, stdout } = await place.runBinary('token', user);
     expect({ status, stdout }).toEqual({ status: exitStatus.ok, stdout: 'A2\n' });
     expect(await place.read(user)).toMatchObject({ access_token: 'A2', refresh_token: 'R2' });
   });
@@ -55,7 +55,7 @@ describe('token', () => {
   test('of eight at once makes one request', async () => {
     await place.write(user, { expiry: '0' });
     place.endpoint.script({ body: { access_token: 'A2', refresh_token: 'R2', expires_in: 3600 } });
-    const all = await Promise.all(Array.from({ length: 8 }, () => place.run('token', user)));
+    const all = await Promise.all(Array.from({ length: 8 }, () => place.runBinary('token', user)));
     expect(all.map(({ stdout }) => stdout)).toEqual(Array.from({ length: 8 }, () => 'A2\n'));
     expect(place.endpoint.requests).toHaveLength(1);
   });

@@ -71,7 +71,7 @@ describe('an account with client credentials', () => {
 
   test('is sent by serve, which makes the file', async () => {
     await configure({ grant: 'client_credentials', token_file: join(place.path, 'app') });
-    const daemon = place.start('serve', '--log-format', 'json');
+    const daemon = place.startBinary('serve', '--log-format', 'json');
     await daemon.says(/"msg":"token refreshed"/);
     daemon.signal('SIGTERM');
     await daemon.finished;

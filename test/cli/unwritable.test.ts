@@ -57,7 +57,7 @@ function writeExpired(file = place.tokenFile, tokenEndpoint = place.provider.tok
   );
 }
 
-const refresh = (options?: RunOptions): Promise<Finished> => place.run(['refresh', login], options);
+const refresh = (options?: RunOptions): Promise<Finished> => place.runBinary(['refresh', login], options);
 
 /** Fails before the provider is asked; the file stays as it is, and nothing lies beside it. */
 async function failsUnasked(options?: RunOptions): Promise<string> {

@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import { exitStatus } from '../../src/core/errors.js';
 import { binaryPath, runBinary } from '../support/run-binary.js';
+import { runHere } from '../support/run-here.js';
 
 const packageFile = new URL('../../package.json', import.meta.url);
 const sourceOf = (name: string) => fileURLToPath(new URL(`../../src/cli/${name}.ts`, import.meta.url));
@@ -31,7 +32,7 @@ describe('what is asked for goes to standard output and ends with 0', () => {
   test.each(['get-token', 'test-config', 'test-token-refresh', 'serve'])(
     '%s --help has examples and names --config-file',
     async (command) => {
-      const { status, stdout } = await runBinary([command, '--help']);
+      const { status, stdout } = await runHere([command, '--help']);
       expect(status).toBe(0);
       expect(stdout).toContain(`$ mailbearer ${command}`);
       expect(stdout).toContain('--config-file');
@@ -61,7 +62,7 @@ describe('wrong usage ends with 64, says why and where the help is, and writes n
     [['serve', '--log-level', 'loud'], 'Allowed choices are', 'mailbearer serve --help'],
     [['serve', '--config-file'], 'argument missing', '--help'],
   ])('%j', async (args, complaint, hint) => {
-    const { status, stdout, stderr } = await runBinary(args);
+    const { status, stdout, stderr } = await runHere(args);
     expect({ status, stdout }).toEqual({ status: exitStatus.usage, stdout: '' });
     expect(stderr).toMatch(/^mailbearer: /);
     expect(stderr).toContain(complaint);

@@ -17,7 +17,9 @@ import {
   runBinary,
   type RunOptions,
   startBinary,
+  type Talk,
 } from '../support/run-binary.js';
+import { type HereOptions, runHere, startHere } from '../support/run-here.js';
 
 export const login = 'alice@example.test';
 
@@ -34,8 +36,11 @@ export interface Workplace {
   configure(keys?: object): Promise<void>;
   readToken(file?: string): Promise<Record<string, unknown>>;
   writeToken(fields: unknown, file?: string): Promise<void>;
-  run(args: readonly string[], options?: RunOptions): Promise<Finished>;
-  start(args: readonly string[], options?: RunOptions): Conversation;
+  run(args: readonly string[], options?: HereOptions): Promise<Finished>;
+  start(args: readonly string[], options?: HereOptions): Talk;
+  /** In a process of its own. */
+  runBinary(args: readonly string[], options?: RunOptions): Promise<Finished>;
+  startBinary(args: readonly string[], options?: RunOptions): Conversation;
   close(): Promise<void>;
 }
 
@@ -55,9 +60,9 @@ export async function openWorkplace(options: OpenIdProviderOptions = {}): Promis
     scope: 'openid offline_access smtp',
     smtp: { host: '127.0.0.1', port: upstream.port, tls: 'none' },
   };
-  const named = (options: RunOptions = {}): RunOptions => ({
-    ...options,
-    env: { MAILBEARER_CONFIG: configFile, ...options.env },
+  const named = <Options extends RunOptions | HereOptions>(options?: Options) => ({
+    ...(options as Options),
+    env: { MAILBEARER_CONFIG: configFile, ...options?.env },
   });
   const place: Workplace = {
     directory,
@@ -80,8 +85,10 @@ export async function openWorkplace(options: OpenIdProviderOptions = {}): Promis
       JSON.parse(await readFile(file, 'utf8')) as Record<string, unknown>,
     writeToken: (fields, file = tokenFile) =>
       writeFile(file, typeof fields === 'string' ? fields : JSON.stringify(fields), { mode: 0o600 }),
-    run: (args, options) => runBinary(args, named(options)),
-    start: (args, options) => startBinary(args, named(options)),
+    run: (args, options) => runHere(args, named(options)),
+    start: (args, options) => startHere(args, named(options)),
+    runBinary: (args, options) => runBinary(args, named(options)),
+    startBinary: (args, options) => startBinary(args, named(options)),
     async close() {
       await provider.close();
       await upstream.close();

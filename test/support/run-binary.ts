@@ -3,6 +3,7 @@
  * holds nothing of the person who runs the tests. Standard output and standard error are kept apart.
  */
 import { type ChildProcessWithoutNullStreams, spawn, spawnSync } from 'node:child_process';
+import type { Writable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { eventually } from './process.js';
 
@@ -26,8 +27,7 @@ export interface Finished {
 }
 
 /** A command that is being talked to. */
-export interface Conversation {
-  readonly pid: number;
+export interface Talk {
   readonly finished: Promise<Finished>;
   /** Waits until standard error (on a terminal: what it shows) matches; fails when the command ends before. */
   says(pattern: RegExp): Promise<RegExpMatchArray>;
@@ -38,6 +38,11 @@ export interface Conversation {
   press(keys: string): void;
   /** Ends standard input. */
   endInput(): void;
+}
+
+/** The same in a process of its own. */
+export interface Conversation extends Talk {
+  readonly pid: number;
   signal(signal: NodeJS.Signals): void;
   /** Reads no more of what it says, as when the reader of a pipe has ended. */
   hangUp(): void;
@@ -74,6 +79,24 @@ export function startOnTerminal(args: readonly string[], options: RunOptions = {
 
 function converse(child: ChildProcessWithoutNullStreams, talk: 'stdout' | 'stderr'): Conversation {
   const { finished, output } = collect(child);
+  return {
+    ...talkTo(child.stdin, output, finished, talk),
+    pid: child.pid ?? 0,
+    signal: (signal) => void child.kill(signal),
+    hangUp: () => {
+      child.stdout.destroy();
+      child.stderr.destroy();
+    },
+  };
+}
+
+/** `output` is what it has said so far; `talk` is where `says` listens. */
+export function talkTo(
+  stdin: Writable,
+  output: Readonly<Record<'stdout' | 'stderr', string>>,
+  finished: Promise<Finished>,
+  talk: 'stdout' | 'stderr',
+): Talk {
   let ended: Finished | undefined;
   void finished.then((result) => (ended = result));
   const awaitMatch = (stream: 'stdout' | 'stderr', pattern: RegExp) =>
@@ -84,18 +107,12 @@ function converse(child: ChildProcessWithoutNullStreams, talk: 'stdout' | 'stder
       return match ?? undefined;
     });
   return {
-    pid: child.pid ?? 0,
     finished,
     says: (pattern) => awaitMatch(talk, pattern),
     prints: (pattern) => awaitMatch('stdout', pattern),
-    type: (line) => void child.stdin.write(`${line}\n`),
-    press: (keys) => void child.stdin.write(keys),
-    endInput: () => void child.stdin.end(),
-    signal: (signal) => void child.kill(signal),
-    hangUp: () => {
-      child.stdout.destroy();
-      child.stderr.destroy();
-    },
+    type: (line) => void stdin.write(`${line}\n`),
+    press: (keys) => void stdin.write(keys),
+    endInput: () => void stdin.end(),
   };
 }
 
@@ -110,7 +127,8 @@ function spawnBinary(args: readonly string[], options: RunOptions): ChildProcess
   return child;
 }
 
-function environment({ env }: RunOptions): NodeJS.ProcessEnv {
+/** Bare, but for what is given. */
+export function environment({ env }: RunOptions): NodeJS.ProcessEnv {
   return { PATH: process.env['PATH'], HOME: '/nonexistent', ...env };
 }
 
