@@ -49,7 +49,8 @@ export function completeEntry(context: Context, question: EntryQuestion): EntryA
   const parsed = settingsOf(name, { ...entry, ...secrets });
   const same = isKnown && isDeepStrictEqual(merge(existing, parsed), merge(existing, undefined));
   if (same) return { context, json: undefined };
-  const found = (config.tokenDirs ?? defaultTokenDirectories).includes(dirname(path));
+  const found =
+    config.postgres !== undefined || (config.tokenDirs ?? defaultTokenDirectories).includes(dirname(path));
   const whole = {
     provider: provider.name,
     ...(!found && key === undefined && { token_file: path }),

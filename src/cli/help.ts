@@ -62,6 +62,8 @@ cannot hold is printed on standard output, as JSON for the configuration.
 Somebody else than FILE or --user says is refused. --user shared:NAME, or delegated:NAME, says that NAME is a mailbox
 that another one signs in for. At Microsoft such a mailbox belongs in "senders" of the one who signs in.
 
+Where the accounts are in a database, a name without a slash is the account there, and no file.
+
 The client secret is read without echo when someone is there to type it. Otherwise give it with
 --client-secret-file or $MAILBEARER_CLIENT_SECRET, or in the configuration.
 
@@ -94,6 +96,7 @@ Prints "Config check passed." and "Token refresh succeeded." and exits with 0, o
 
 Examples:
   $ mailbearer test-token-refresh /etc/tokens/me@gmail.com
+  $ mailbearer test-token-refresh me@gmail.com    # of a database
   $ mailbearer test-token-refresh --config-file ./config.json --json /etc/tokens/me@gmail.com
 `;
 

@@ -80,7 +80,7 @@ export function createProgram(
 
   subcommand('get-token', 'sign in and write a token file')
     .argument('<provider>', `${[...presets.keys()].join(', ')}, or a provider of your own`)
-    .argument('[file]', 'token file; - or none: standard output')
+    .argument('[file]', 'token file, or account of a database; - or none: standard output')
     .option('--client-id <id>', 'OAuth client ID')
     .option('--client-secret <secret>', 'OAuth client secret; other users can see it in the process list')
     .addOption(
@@ -134,7 +134,7 @@ export function createProgram(
     });
 
   subcommand('test-token-refresh', 'refresh a token once, and write it back')
-    .argument('<file>', 'token file')
+    .argument('<file>', 'token file, or account of a database')
     .option('--json', 'print the result as JSON')
     .action(async (file: string, options: { json?: true }) => {
       const { runTestTokenRefresh } = await import('./commands/test-token-refresh.js');

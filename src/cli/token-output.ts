@@ -1,6 +1,6 @@
 /**
  * Where `get-token` puts its result: a token file that was proved writable beforehand, with the keyring for the secrets if
- * that is wanted, or standard output.
+ * that is wanted, a row of the database that has the accounts, or standard output.
  */
 import { resolve } from 'node:path';
 import type { TokenFileOverrides } from '../accounts/account.js';
@@ -9,10 +9,13 @@ import { openKeyring } from '../tokens/keyring-store.js';
 import { createFileStore } from '../tokens/file-store.js';
 import { editFields, type TokenFields } from '../tokens/format.js';
 import { checkTokenFileWritable, createTokenFile, type NewFileOptions } from '../tokens/new-file.js';
+import type { AccountDatabase } from '../tokens/postgres/accounts.js';
+import type { StoredToken } from '../tokens/token.js';
+import { accountInDatabase, openDatabaseOutput } from './database-output.js';
 import type { Ui } from './ui.js';
 
 export interface TokenOutput {
-  /** Absolute; undefined for standard output. */
+  /** Absolute, or the row's place; undefined for standard output. */
   readonly path: string | undefined;
   /** What the file that will be replaced says beside its tokens. */
   readonly existing: TokenFileOverrides | undefined;
@@ -25,12 +28,14 @@ export interface TokenOutput {
   withKeyring(): Promise<TokenOutput>;
   /** Throws AppError token-exists, token-unwritable or keyring-unavailable. */
   write(fields: TokenFields): Promise<void>;
+  /** What was written; not of standard output. */
+  read(): Promise<StoredToken>;
 }
 
-/** `file` is the argument: a path, or `-` or nothing for standard output. Throws as `write` would. */
+/** `file` is the argument: a path, the name of an account in `database`, or `-` or nothing for standard output. Throws as `write` would. */
 export async function openTokenOutput(
   file: string | undefined,
-  options: NewFileOptions,
+  { database, ...options }: NewFileOptions & { readonly database: AccountDatabase | undefined },
   ui: Ui,
 ): Promise<TokenOutput> {
   if (file === undefined || file === '-') {
@@ -40,9 +45,13 @@ export async function openTokenOutput(
       inKeyring: false,
       withKeyring: () => Promise.resolve(output),
       write: (fields) => ui.data(editFields('{}', fields, 'standard output').trimEnd()),
+      read: () => Promise.reject(new AppError('internal', 'standard output was not kept')),
     };
     return output;
   }
+  const name = accountInDatabase(file, database);
+  if (database !== undefined && name !== undefined)
+    return openDatabaseOutput(name, database, options.overwrite);
   const path = resolve(file);
   await checkTokenFileWritable(path, options);
   const output: TokenOutput = {
@@ -60,6 +69,7 @@ export async function openTokenOutput(
       };
     },
     write: (fields) => createTokenFile(path, fields, options),
+    read: () => createFileStore({ path, ...options }).read(),
   };
   return output;
 }

@@ -14,6 +14,7 @@ import type { RelayFigures } from '../relay/figures.js';
 import type { RelayOptions } from '../relay/listener.js';
 import { ehloName } from '../relay/login.js';
 import { UpstreamPool } from '../relay/pool.js';
+import type { AccountDatabase } from '../tokens/postgres/accounts.js';
 import { findExposures, secretFiles } from '../tokens/exposure.js';
 
 /** What outlives a configuration. */
@@ -30,6 +31,8 @@ export interface Surroundings {
 export interface Parts {
   readonly config: Config;
   readonly roster: Roster;
+  /** Undefined where the accounts are in files. */
+  readonly database: AccountDatabase | undefined;
   readonly pool: UpstreamPool;
   readonly relay: RelayOptions;
   /**
@@ -95,10 +98,7 @@ export async function openParts(config: Config, around: Surroundings, before?: P
     traceDialogue,
   };
   return {
-    config,
-    roster,
-    pool,
-    relay,
+    ...{ config, roster, database, pool, relay },
     rest: () => {
       pool.retire();
       return roster.rest();

@@ -181,7 +181,10 @@ class LiveDaemon implements Daemon {
       look: async () => this.#parts?.roster.look(),
     };
     const knowsAccounts = () => this.away === undefined || this.accounts().length > 0;
-    const beginSignIn = signInsOf({ ...this.#around, roster, lookout: this.#lookout });
+    const beginSignIn = signInsOf({
+      ...this.#around,
+      ...{ roster, lookout: this.#lookout, database: () => this.#parts?.database },
+    });
     const sessions = () => this.#relay?.sessions() ?? [];
     const pool = {
       occupancy: () => this.#parts?.pool.occupancy() ?? new Map<string, never>(),

@@ -3,6 +3,7 @@ import type { Clock } from '../core/clock.js';
 import type { Lookout } from '../refresh/lookout.js';
 import type { Roster } from '../refresh/roster.js';
 import type { BeginSignIn } from '../status/sign-in-desk.js';
+import type { AccountDatabase } from '../tokens/postgres/accounts.js';
 
 interface SignInSurroundings {
   readonly clock: Clock;
@@ -10,9 +11,10 @@ interface SignInSurroundings {
   readonly lookout: Pick<Lookout, 'signedIn'>;
   /** Of the configuration in service. */
   readonly roster: Pick<Roster, 'accounts' | 'look' | 'signInOf'>;
+  readonly database: () => AccountDatabase | undefined;
 }
 
-export function signInsOf({ clock, lookout, random, roster }: SignInSurroundings): BeginSignIn {
+export function signInsOf({ clock, database, lookout, random, roster }: SignInSurroundings): BeginSignIn {
   const current = (name: string) => {
     const found = roster.accounts().find(({ account }) => account.name === name);
     return found && roster.signInOf(found.account);
@@ -21,7 +23,7 @@ export function signInsOf({ clock, lookout, random, roster }: SignInSurroundings
     const { name } = account;
     // Loaded when somebody signs in, like the requests of a refresh.
     const { beginAccountSignIn } = await import('../refresh/account-sign-in.js');
-    const options = { clock, random, current: () => current(name) };
+    const options = { clock, random, database: database(), current: () => current(name) };
     const signIn = await beginAccountSignIn(account, redirectUri, options);
     return {
       ...signIn,

@@ -1,8 +1,9 @@
 /**
  * A new sign-in for an account of a running daemon, by somebody with a browser: what can go wrong is found before they
  * are sent to the provider, who signed in is compared with the mailbox, and the tokens are written as `get-token` writes
- * them. Until all of that is well the token file stays as it is.
+ * them. Until all of that is well the token file, or the row of the database, stays as it is.
  */
+import { basename } from 'node:path';
 import { type Account, canSubmit, clientOf } from '../accounts/account.js';
 import { checkMailbox } from '../accounts/check-mailbox.js';
 import { isAddress } from '../config/values.js';
@@ -17,6 +18,7 @@ import { formatExpiry, type TokenFields } from '../tokens/format.js';
 import { openKeyring } from '../tokens/keyring-store.js';
 import type { LockOptions } from '../tokens/lock.js';
 import { checkTokenFileWritable, createTokenFile } from '../tokens/new-file.js';
+import type { AccountDatabase } from '../tokens/postgres/accounts.js';
 import { signInCommand } from './failure.js';
 
 export interface AccountSignIn extends Pick<CodeLogin, 'authorizationUrl' | 'state' | 'read'> {
@@ -29,18 +31,19 @@ export interface AccountSignIn extends Pick<CodeLogin, 'authorizationUrl' | 'sta
 export interface AccountSignInOptions extends LockOptions {
   /** The account as it is in service when the answer comes. */
   readonly current: () => Account | undefined;
+  /** Where the accounts are; undefined: in files. */
+  readonly database: AccountDatabase | undefined;
 }
 
-/** Throws AppError token-unwritable, keyring-unavailable, account-incomplete, config-invalid, or as loginError. */
+/** Throws AppError token-unwritable, keyring-unavailable, store-unavailable, account-incomplete, config-invalid, or as loginError. */
 export async function beginAccountSignIn(
   account: Account,
   redirectUri: string,
   options: AccountSignInOptions,
 ): Promise<AccountSignIn> {
   const { clock } = options;
-  const { name, tokenFile, tokenStore } = account;
-  const writing = { ...options, overwrite: true, keyring: tokenStore === 'keyring' };
-  await checkTokenFileWritable(tokenFile, writing);
+  const { name, tokenStore } = account;
+  const write = await openPlace(account, options);
   const secret = tokenStore === 'keyring' ? await secretOf(account, options) : undefined;
   const client = clientOf(account, { clientSecret: secret });
   const provider = await providerForSignIn(account, { clock });
@@ -68,10 +71,26 @@ export async function beginAccountSignIn(
       const signedIn = await login.redeem(answer);
       checkWho(await whoSignedIn(signedIn, provider, client, { clock }), mailbox, account, provider);
       if (!isSame(account, options.current())) throw changedMeanwhile(account);
-      await createTokenFile(tokenFile, fieldsOf(signedIn, askedAt, secret), writing);
+      await write(fieldsOf(signedIn, askedAt, secret));
       return signedIn;
     },
   };
+}
+
+/** Where the tokens go, which can be written now. */
+async function openPlace(
+  { tokenFile, tokenStore }: Account,
+  options: AccountSignInOptions,
+): Promise<(fields: TokenFields) => Promise<unknown>> {
+  const { database } = options;
+  if (database !== undefined) {
+    const row = basename(tokenFile);
+    await database.list([row]);
+    return (fields) => database.signIn(row, fields, true);
+  }
+  const writing = { ...options, overwrite: true, keyring: tokenStore === 'keyring' };
+  await checkTokenFileWritable(tokenFile, writing);
+  return (fields) => createTokenFile(tokenFile, fields, writing);
 }
 
 /** The client's own secret, which the file may still have, or the keyring; undefined where the configuration's counts. */

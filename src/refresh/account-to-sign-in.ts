@@ -18,9 +18,7 @@ export function accountToSignIn(
 }
 
 /** Whether an issuer knows that way is seen when it is asked. */
-function canSignInByBrowser({ client, grant, provider, tokenStore }: Account): boolean {
-  // What is in a database is written by `store import`.
-  if (tokenStore === 'postgres') return false;
+function canSignInByBrowser({ client, grant, provider }: Account): boolean {
   const isKnown = (provider.authorizationEndpoint ?? provider.issuer) !== undefined;
   return grant.kind === 'refresh-token' && isKnown && client.clientId !== '';
 }

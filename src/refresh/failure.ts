@@ -2,6 +2,7 @@
  * Why there is no new token, as an AppError: from what a token endpoint answered to a message for the log, a
  * command that mends it, and words for an SMTP reply that name the account but no path.
  */
+import { basename } from 'node:path';
 import type { Account, BrokenAccount } from '../accounts/account.js';
 import { AppError, type FailureCode } from '../core/errors.js';
 import { unknownProvider } from '../providers/index.js';
@@ -12,9 +13,8 @@ import type { StoredToken } from '../tokens/token.js';
 export function signInCommand({ grant, name: account, provider, tokenFile, tokenStore }: Account): string {
   if (grant.kind !== 'refresh-token') return `mailbearer refresh ${account}`;
   const name = provider.name === unknownProvider.name ? 'PROVIDER' : provider.name;
-  if (tokenStore === 'postgres')
-    return `mailbearer get-token ${name} ./${account}, then: mailbearer store import ./${account} --overwrite`;
-  return `mailbearer get-token ${name} ${tokenFile} --overwrite-existing-token`;
+  const place = tokenStore === 'postgres' ? basename(tokenFile) : tokenFile;
+  return `mailbearer get-token ${name} ${place} --overwrite-existing-token`;
 }
 
 export function outcomeFailure(

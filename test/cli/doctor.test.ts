@@ -157,7 +157,7 @@ describe('doctor', () => {
     expect(status).toBe(exitStatus.failed);
     const { configuration, ...others } = await findings();
     expect(configuration).toMatchObject({ outcome: 'fail' });
-    expect(Object.values(others).map(({ outcome }) => outcome)).toEqual(Array(17).fill('skip'));
+    expect(Object.values(others).map(({ outcome }) => outcome)).toEqual(Array(18).fill('skip'));
   });
 
   test('compares the clock with the token endpoint’s, where it tells the time', async () => {

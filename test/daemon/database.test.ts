@@ -6,6 +6,7 @@ import { PostgresServer, postgresMissing } from '../support/postgres.js';
 import { eventually, freePort, Teardown, temporaryDirectory } from '../support/process.js';
 import { greetedClient } from '../support/relay-under-test.js';
 import { type Conversation, type Finished, runBinary, startBinary } from '../support/run-binary.js';
+import { runHere } from '../support/run-here.js';
 import { type ScriptedUpstream, startScriptedUpstream } from '../support/scripted-upstream.js';
 import { startTokenEndpoint, type TokenEndpoint } from '../support/token-endpoint.js';
 
@@ -72,7 +73,7 @@ describe.skipIf(postgresMissing())('accounts in PostgreSQL', () => {
   }
 
   const env = () => ({ MAILBEARER_CONFIG: configFile(), STATE_DIRECTORY: join(directory, 'state') });
-  const run = (...args: string[]): Promise<Finished> => runBinary(args, { env: env() });
+  const run = (...args: string[]): Promise<Finished> => runHere(args, { env: env() });
   async function succeed(...args: string[]): Promise<string> {
     const { status, stderr, stdout } = await run(...args);
     expect(`${status} ${stderr}`).toMatch(/^0 /);
@@ -169,7 +170,7 @@ describe.skipIf(postgresMissing())('accounts in PostgreSQL', () => {
   it('what waiting does not mend ends the start', async () => {
     const starts = async (config: object) => {
       await configure(config);
-      const { status, stderr, stdout } = await run('serve');
+      const { status, stderr, stdout } = await runBinary(['serve'], { env: env() });
       return [status, `${stdout}${stderr}`];
     };
     const said = (words: RegExp) => expect.stringMatching(words) as string;

@@ -8,6 +8,7 @@ import { openTokenDirectory, type TokenDirectory } from '../cli/token-directory.
 import { login, openWorkplace } from '../cli/workplace.js';
 import { ask } from '../status/daemon.js';
 import { answerOf, cookieIn, pressAuthorize } from '../status/sign-in-scene.js';
+import { PostgresServer, postgresMissing } from '../support/postgres.js';
 import { freePort } from '../support/process.js';
 import { startKeyring, type TestKeyring } from '../support/keyring.js';
 import { runBinary, startBinary } from '../support/run-binary.js';
@@ -186,6 +187,40 @@ describe.skipIf(toolsMissing('gnome-keyring', 'dbus', 'libsecret-tools'))('the k
       await workplace.close();
     }
   });
+
+  test.skipIf(postgresMissing())(
+    'goes with the files into PostgreSQL and back, and no field is lost on any of the ways',
+    async () => {
+      await place.write(user, { client_id: 'own', client_secret: 'S', note: { odd: [1] } });
+      place.endpoint.script(answer(1));
+      expect(await run('refresh', user)).toMatchObject({ status: exitStatus.ok });
+      const inFile = await place.read(user);
+      const inKeyring = await keyring.secretsOf(file);
+      expect([inFile['refresh_token'], inKeyring]).toEqual([
+        '',
+        { refresh_token: 'R-1', client_secret: 'S' },
+      ]);
+      const server = await PostgresServer.start();
+      try {
+        await place.configure(await server.database('round', join(place.path, '..', 'secrets')));
+        for (const args of [
+          ['store', 'init'],
+          ['store', 'import', file, '--keyring'],
+          ['store', 'export', join(place.path, 'plain')],
+          ['store', 'import', join(place.path, 'plain', user), '--overwrite'],
+          ['store', 'export', join(place.path, 'kept'), '--keyring'],
+        ])
+          expect(await run(...args)).toMatchObject({ status: exitStatus.ok });
+      } finally {
+        await server.end();
+      }
+      const [plain, kept] = [join(place.path, 'plain', user), join(place.path, 'kept', user)];
+      expect(JSON.parse(await readFile(plain, 'utf8'))).toEqual({ ...inFile, ...inKeyring });
+      expect(await keyring.secretsOf(plain)).toBeUndefined();
+      expect(JSON.parse(await readFile(kept, 'utf8'))).toEqual(inFile);
+      expect(await keyring.secretsOf(kept)).toEqual(inKeyring);
+    },
+  );
 
   test('gets the secrets of a sign-in from the page, which knows the client secret', async () => {
     const secret = 'client-secret-of-the-test';

@@ -19,6 +19,8 @@ import {
 } from '../doctor/check.js';
 import { accountChecks, allChecks, machineChecks, surroundingChecks } from '../doctor/checks.js';
 import { newClaimsCheck } from '../doctor/claims.js';
+import { configCheck } from '../doctor/config.js';
+import { databaseCheck } from '../doctor/database.js';
 import { goToEndpoint } from '../doctor/way.js';
 import { allAccounts, findAccount } from '../find-account.js';
 import { untilInterrupted } from '../interrupt.js';
@@ -59,20 +61,24 @@ async function* examineAll(options: DoctorOptions, ui: Ui, signal: AbortSignal):
     if (error instanceof AppError) return error;
     throw error;
   });
-  if (context instanceof AppError) return yield* withoutConfiguration(context);
-  const accounts = await chosenAccounts(options.accounts, context, ui);
+  if (context instanceof AppError) return yield* without(configCheck, context);
+  const accounts = await chosenAccounts(options.accounts, context, ui).catch((error: unknown) => {
+    if (error instanceof AppError && error.code.startsWith('store-')) return error;
+    throw error;
+  });
+  if (accounts instanceof AppError) return yield* without(databaseCheck, accounts);
   const machine: Machine = { ...context, accounts, fix: options.fix ?? false, ui, signal };
   for (const check of machineChecks) yield* examineMachine(check, machine);
   for (const found of accounts) yield* examineAccount(found, machine);
   for (const check of surroundingChecks) yield* examineMachine(check, machine);
 }
 
-/** It says where everything else is. */
-function* withoutConfiguration(problem: AppError): Generator<Line> {
-  const [first, ...others] = allChecks;
-  yield { check: first!.name, account: undefined, ...failWith(problem) };
-  for (const name of new Set(others.map((check) => check.name)))
-    yield { check: name, account: undefined, ...skip('not looked at: configuration comes first') };
+/** The configuration says where everything else is, and the database which accounts there are. */
+function* without(first: MachineCheck, problem: AppError): Generator<Line> {
+  yield { check: first.name, account: undefined, ...failWith(problem) };
+  for (const name of new Set(allChecks.map((check) => check.name)))
+    if (name !== first.name)
+      yield { check: name, account: undefined, ...skip(`not looked at: ${first.name} comes first`) };
 }
 
 function chosenAccounts(words: readonly string[], context: Context, ui: Ui): Promise<readonly Found[]> {

@@ -3,7 +3,7 @@
  * JSON to standard output. What can go wrong beforehand is found before anyone is sent to a browser. What the file
  * cannot hold is printed for the configuration.
  */
-import { basename } from 'node:path';
+import { basename, isAbsolute } from 'node:path';
 import { canSubmit, isBroken, type OAuthClient, problemOf } from '../../accounts/account.js';
 import { checkMailbox, mailboxOf } from '../../accounts/check-mailbox.js';
 import { AppError, exitStatus } from '../../core/errors.js';
@@ -15,7 +15,6 @@ import { loginError, type SignedIn } from '../../oauth/login.js';
 import type { Cloud } from '../../providers/index.js';
 import { outcomeFailure } from '../../refresh/failure.js';
 import { noteSignedIn } from '../../refresh/sign-in-memory.js';
-import { createFileStore } from '../../tokens/file-store.js';
 import { findExposures, secretFiles } from '../../tokens/exposure.js';
 import { formatExpiry, type TokenFields } from '../../tokens/format.js';
 import { completeEntry, type Entry, type EntryAnswer, printEntry } from '../account-entry.js';
@@ -83,7 +82,11 @@ export function runGetToken(options: GetTokenOptions, ui: Ui): Promise<number> {
         hint: `mailbearer get-token ${provider} /etc/tokens/me@corp.example …`,
       });
     const overwrite = options.overwriteExistingToken ?? false;
-    let output = await openTokenOutput(file, { ...context, overwrite }, ui);
+    let output = await openTokenOutput(
+      file,
+      { ...context, database: await context.database(), overwrite },
+      ui,
+    );
     const scene = { context, ui, signal };
     const question = { ...options, tokenFile: output.path, existing: output.existing };
     let settings = await findSettings(question, scene);
@@ -256,15 +259,16 @@ async function conclude(
   { provider }: SignInSettings,
   { entry, got, secrets = {} }: Answer,
   { verify = true }: GetTokenOptions,
-  { inKeyring, path }: TokenOutput,
+  output: TokenOutput,
   { context: before, signal, ui }: Scene,
 ): Promise<number> {
+  const { inKeyring, path } = output;
   if (!got.lifetimeKnown) ui.warn('the provider did not say how long the token lives; an hour is assumed');
   if (path === undefined) return exitStatus.ok;
   const what =
     got.refreshToken === undefined ? 'No sign-in is needed. The token is' : 'Signed in. The tokens are';
   ui.say(`${what} in ${path}${inKeyring ? ', but secrets are in the keyring' : ''}.`);
-  const { accessToken, expiresAt, overrides } = await createFileStore({ ...before, path }).read();
+  const { accessToken, expiresAt, overrides } = await output.read();
   const complete: EntryAnswer = completeEntry(before, {
     path,
     overrides,
@@ -289,7 +293,9 @@ async function conclude(
   }
   await printEntry(complete, ui);
   ui.say('Next:');
-  ui.say(`  mailbearer test-token-refresh ${path}`);
+  // Of a database, the file is not what anybody reads.
+  const isLeft = context.config.postgres !== undefined && isAbsolute(path);
+  ui.say(isLeft ? `  mailbearer store import ${path}` : `  mailbearer test-token-refresh ${path}`);
   ui.say('  mailbearer serve');
   return status;
 }

@@ -32,7 +32,14 @@ export async function runTestConfig(options: TestConfigOptions, ui: Ui): Promise
   } catch (error) {
     return failed(ui, style, 'Config check failed.', [error]);
   }
-  const { accounts, errors, warnings } = await examine(context);
+  let findings: Findings;
+  try {
+    findings = await examine(context);
+  } catch (error) {
+    if (error instanceof AppError) return failed(ui, style, 'Config check failed.', [error]);
+    throw error;
+  }
+  const { accounts, errors, warnings } = findings;
   for (const { message, hint } of warnings) {
     ui.warn(message);
     if (hint !== undefined) ui.hint(hint);
@@ -86,8 +93,8 @@ async function examine(context: Context): Promise<Findings> {
   if (missingDefault !== undefined) errors.push(describeMissingDefault(missingDefault, known));
   if (known.length === 0)
     warnings.push({
-      message: `there is no token file in ${tokenDirectories.join(' or ')}`,
-      hint: `mailbearer get-token PROVIDER ${tokenDirectories[0]}/ADDRESS`,
+      message: `there is no ${database === undefined ? 'token file' : 'account'} in ${database?.name ?? tokenDirectories.join(' or ')}`,
+      hint: `mailbearer get-token PROVIDER ${database === undefined ? `${tokenDirectories[0]}/` : ''}ADDRESS`,
     });
   return { accounts, errors, warnings };
 }

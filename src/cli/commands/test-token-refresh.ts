@@ -3,14 +3,16 @@
  * throws the result away, and with it a rotated refresh token; here it is written back, and the output says so.
  */
 import { resolve } from 'node:path';
-import { type AnyAccount, isBroken } from '../../accounts/account.js';
+import { isBroken } from '../../accounts/account.js';
 import { formatDuration } from '../../core/duration.js';
-import { type AppError, toAppError } from '../../core/errors.js';
+import { AppError } from '../../core/errors.js';
 import type { RefreshResult } from '../../refresh/refresh-once.js';
 import { createFileStore } from '../../tokens/file-store.js';
 import { openTokenStore } from '../../tokens/keyring-store.js';
 import type { StoredToken } from '../../tokens/token.js';
 import { accountOf, type Context, openContext } from '../context.js';
+import { accountInDatabase } from '../database-output.js';
+import { findAccount, requireUsable, type Usable } from '../find-account.js';
 import { untilInterrupted } from '../interrupt.js';
 import { forOnce, refreshNow } from '../refresh-now.js';
 import type { Ui } from '../ui.js';
@@ -25,7 +27,6 @@ export interface TestTokenRefreshOptions {
 /** Resolves to 0 or 1; throws Interrupted, though never once the endpoint was asked: its answer must be kept. */
 export function runTestTokenRefresh(options: TestTokenRefreshOptions, ui: Ui): Promise<number> {
   const style = { json: options.json ?? false };
-  const path = resolve(options.file);
   return untilInterrupted(async (signal) => {
     let context: Context;
     try {
@@ -35,30 +36,37 @@ export function runTestTokenRefresh(options: TestTokenRefreshOptions, ui: Ui): P
     }
     for (const warning of context.warnings) ui.warn(warning);
     if (!style.json) await ui.data('Config check passed.');
-    const result = await refresh(path, context, ui, signal);
-    if (result.kind !== 'failed')
-      return passed(ui, style, 'Token refresh succeeded.', explain(result, path, context, ui));
-    signal.throwIfAborted();
-    return failed(ui, style, 'Token refresh failed.', [forOnce(result.error)], { token_file: path });
+    let path = resolve(options.file);
+    const fail = (error: AppError) =>
+      failed(ui, style, 'Token refresh failed.', [forOnce(error)], { token_file: path });
+    try {
+      const found = await find(options.file, context, ui);
+      path = found.account.tokenFile;
+      const result = await refreshNow({ found, context, mustRefresh: () => true }, ui, signal);
+      if (result.kind !== 'failed')
+        return passed(ui, style, 'Token refresh succeeded.', explain(result, path, context, ui));
+      signal.throwIfAborted();
+      return fail(result.error);
+    } catch (error) {
+      if (error instanceof AppError) return fail(error);
+      throw error;
+    }
   });
 }
 
-async function refresh(path: string, context: Context, ui: Ui, signal: AbortSignal): Promise<RefreshResult> {
-  let account: AnyAccount;
-  let stored: StoredToken;
-  try {
-    stored = await createFileStore({ path, ...context }).read();
-    account = accountOf(context, path, stored.overrides);
-  } catch (error) {
-    return failure(toAppError(error));
-  }
-  if (isBroken(account)) return failure(account.problem);
-  const store = openTokenStore(account, context);
-  return refreshNow({ found: { account, store, stored }, context, mustRefresh: () => true }, ui, signal);
-}
-
-function failure(error: AppError): RefreshResult {
-  return { kind: 'failed', error, retryAfterSeconds: undefined };
+/** A token file, or the account of this name in the database. Throws AppError. */
+async function find(
+  word: string,
+  context: Context,
+  ui: Ui,
+): Promise<Pick<Usable, 'account' | 'store' | 'stored'>> {
+  if (accountInDatabase(word, await context.database()) !== undefined)
+    return requireUsable(await findAccount(word, context, ui));
+  const path = resolve(word);
+  const stored = await createFileStore({ path, ...context }).read();
+  const account = accountOf(context, path, stored.overrides);
+  if (isBroken(account)) throw account.problem;
+  return { account, store: openTokenStore(account, context), stored };
 }
 
 function explain(

@@ -4,6 +4,7 @@ import type { AccountCheck, CheckDescription, MachineCheck } from './check.js';
 import { claimsCheck, newClaimsCheck } from './claims.js';
 import { configCheck } from './config.js';
 import { daemonCheck } from './daemon.js';
+import { databaseCheck } from './database.js';
 import { clockCheck, dnsCheck, endpointCheck, proxyCheck, tlsCheck } from './endpoint.js';
 import { filesCheck } from './files.js';
 import { portsCheck } from './ports.js';
@@ -14,7 +15,7 @@ import { refreshCheck } from './refresh.js';
 import { authCheck, ehloCheck } from './smtp.js';
 import { socketmapCheck } from './socketmap.js';
 
-export const machineChecks: readonly MachineCheck[] = [configCheck, filesCheck];
+export const machineChecks: readonly MachineCheck[] = [configCheck, databaseCheck, filesCheck];
 
 export const accountChecks: readonly AccountCheck[] = [
   accountCheck,

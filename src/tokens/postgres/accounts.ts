@@ -5,6 +5,7 @@
 import type { PostgresSettings } from '../../config/postgres.js';
 import type { Clock } from '../../core/clock.js';
 import { AppError } from '../../core/errors.js';
+import { editFields, type TokenFields } from '../format.js';
 import type { StoredToken, TokenStore } from '../token.js';
 import { Database } from './database.js';
 import { KeptAnswers } from './kept-answers.js';
@@ -134,6 +135,25 @@ export class AccountDatabase {
       const [row] = await this.rows.read([name]);
       if (row !== undefined && (await this.rows.replace(name, row.version, text, now)) !== undefined)
         return true;
+    }
+  }
+
+  /**
+   * Puts the fields of a new sign-in into the row, in which all else stays, or makes one. False when there is one that may not
+   * be replaced. Throws AppError token-unreadable for a row whose key is missing.
+   */
+  async signIn(name: string, fields: TokenFields, overwrite: boolean): Promise<boolean> {
+    const place = this.placeOf(name);
+    for (;;) {
+      const [row] = await this.rows.read([name]);
+      if (row !== undefined && !overwrite) return false;
+      if (row !== undefined && 'problem' in row && row.problem.code === 'token-unreadable') throw row.problem;
+      // A damaged one has nothing worth keeping.
+      const text = editFields(row !== undefined && 'text' in row ? row.text : '{}', fields, place);
+      const now = this.#options.clock.now();
+      const written =
+        row === undefined ? this.rows.add(name, text, now) : this.rows.replace(name, row.version, text, now);
+      if (await written) return true;
     }
   }
 

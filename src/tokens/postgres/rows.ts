@@ -138,7 +138,7 @@ export class Rows {
 
   missing(name: string): AppError {
     return new AppError('token-missing', `${this.database.name} has no account ${name}`, {
-      hint: `mailbearer get-token PROVIDER ./${name}, then: mailbearer store import ./${name}`,
+      hint: `mailbearer get-token PROVIDER ${name}`,
     });
   }
 }

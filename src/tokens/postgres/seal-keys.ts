@@ -82,7 +82,7 @@ export class SealKeys {
         'token-invalid',
         `the row of ${place.account} was not written for this account with key ${keyId}, or was changed`,
         {
-          hint: `restore it from a backup, or sign in again and: mailbearer store import FILE --overwrite`,
+          hint: `restore it from a backup, or: mailbearer get-token PROVIDER ${place.account} --overwrite-existing-token`,
           cause,
         },
       );
