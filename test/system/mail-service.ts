@@ -26,6 +26,8 @@ export interface MailServiceOptions {
   readonly accounts: readonly string[];
   readonly recipients: readonly string[];
   readonly accessTokenSeconds?: number;
+  /** As of the provider: strictly. By default not. */
+  readonly rotate?: boolean;
   /** More main.cf lines for the server. */
   readonly mainCf?: string;
   /** Where the mail that has arrived is shown by IMAP, to whoever has a token. */
@@ -38,6 +40,7 @@ export async function startMailService(options: MailServiceOptions): Promise<Mai
   const provider = await startOpenIdProvider({
     accounts: options.accounts.map((email) => ({ sub: email, email })),
     ...(options.accessTokenSeconds === undefined ? {} : { accessTokenSeconds: options.accessTokenSeconds }),
+    rotate: options.rotate ?? false,
   });
   teardown.defer(provider.close);
   const authority = await createCertificateAuthority(join(directory, 'certificates'));

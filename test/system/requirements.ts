@@ -42,6 +42,7 @@ const programs = {
   systemd: ['systemd-notify', '--version'],
   // Of every Debian, too.
   'perl-base': ['perl', '-MSocket', '-e', 'print 1'],
+  haproxy: ['haproxy', '-v'],
   // For completion and the manual pages.
   fish: ['fish', '--version'],
   zsh: ['zsh', '--version'],
