@@ -80,7 +80,7 @@ function placeOf({ accounts, listing }: Snapshot, selection: Selection): Markup 
   if (shown === total) return undefined;
   const first = (page - 1) * (limit ?? 0) + 1;
   const range = `${number(first)} to ${number(first + shown - 1)} of ${number(matching)}`;
-  return html`<p class="dim">
+  return html`<p class="dim range">
     ${
       matching === 0
         ? `None of ${counted(total, 'account')} matches.`

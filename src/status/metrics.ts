@@ -230,7 +230,7 @@ function secondsToExpiry({ clock, nameAccounts, roster }: StatusSource): readonl
     return [[{ account: account.name }, Math.round((expiresAt - clock.now()) / 1000)]];
   });
   if (nameAccounts || lives.length === 0) return lives;
-  return one(Math.min(...lives.map(([, seconds]) => seconds)));
+  return one(lives.reduce((least, [, seconds]) => Math.min(least, seconds), Infinity));
 }
 
 function messagesByOutcome({ figures, nameAccounts, roster }: StatusSource): readonly Sample[] {

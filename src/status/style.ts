@@ -23,7 +23,8 @@ button { font: inherit; font-size: .875rem; padding: .3rem .8rem; border: 1px so
 button:hover { border-color: var(--dim); }
 .problem + form button { background: var(--ink); border-color: var(--ink); color: var(--paper); }
 a { color: inherit; }
-.filter, .pages { display: flex; flex-wrap: wrap; gap: .5rem 1rem; align-items: center; font-size: .875rem; }
+.range { margin-bottom: .5rem; }
+.filter, .pages { margin: .6rem 0; display: flex; flex-wrap: wrap; gap: .5rem 1rem; align-items: center; font-size: .875rem; }
 .filter label { display: flex; flex-wrap: wrap; gap: .25rem .5rem; align-items: center; color: var(--dim); }
 .filter :is(select, input) { font: inherit; max-width: 100%; padding: .25rem .5rem; border: 1px solid var(--line);
   border-radius: .375rem; background: var(--paper); color: var(--ink); }

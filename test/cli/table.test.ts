@@ -24,4 +24,8 @@ describe('a table', () => {
       '  due    -',
     ]);
   });
+
+  it('has as many rows as there are accounts, more than a function takes arguments', () => {
+    expect(formatTable(Array.from({ length: 200_000 }, () => ['a', 'b'])).at(-1)).toBe('a  b');
+  });
 });

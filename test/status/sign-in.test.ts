@@ -102,6 +102,10 @@ describe('a sign-in from the page', () => {
     const headers = cookieIn(departure);
     const forged = answer.replace(/state=[^&]+/, 'state=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA');
     expect((await ask(scene.where, forged, { headers })).status).toBe(400);
+    const [, state] = /state=([^&]+)/.exec(answer)!;
+    expect((await ask(scene.where, `/?state=${state}`, { headers })).body).toContain(
+      'neither a code nor an error',
+    );
     expect((await ask(scene.where, answer, { headers, method: 'HEAD' })).status).toBe(401);
     expect((await ask(scene.where, answer, { headers })).status).toBe(200);
     const after = await readFile(scene.tokenFile, 'utf8');

@@ -106,7 +106,7 @@ async function filesOf(words: readonly string[]): Promise<readonly string[]> {
       const found = await listTokenFiles([path], (problem) => {
         throw problem;
       });
-      files.push(...found.map((entry) => entry.path));
+      for (const entry of found) files.push(entry.path);
     }
   }
   return files;
