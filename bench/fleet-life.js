@@ -104,8 +104,7 @@ export function liveFor({ accounts, hours, start, outage, random, RefreshPace, s
     const place = pace.enter(account);
     let expiresAt = 0;
     let failures = 0;
-    const wait = (/** @type {number} */ at) =>
-      clock.setTimer(at - clock.now(), () => place.turn(() => refresh()));
+    const wait = (/** @type {number} */ at) => place.turn(refresh, at);
     const hold = (/** @type {number} */ issuedAt) => {
       const life = { issuedAt, expiresAt: issuedAt + tokenLifeMs };
       ({ expiresAt } = life);

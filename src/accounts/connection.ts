@@ -53,9 +53,9 @@ export function resolveConnection(known: Known): Omit<Account, 'name' | 'tokenFi
     },
     (key, what, remedy) => incomplete(known, key, what, `${remedy}, in ${entryPlace(known)}`),
   );
-  const client: OAuthClient = {
+  const client = oneForAll(known, {
     clientId: needsClient(grant) ? requireClientId(known, merged.clientId) : (merged.clientId ?? ''),
-    clientSecret: merged.clientSecret ?? new Secret(''),
+    clientSecret: merged.clientSecret ?? noSecret,
     secretExpiresAt: merged.secretExpiresAt,
     tokenEndpoint: endpoint,
     issuer,
@@ -63,7 +63,7 @@ export function resolveConnection(known: Known): Omit<Account, 'name' | 'tokenFi
     proxy: readProxy(known, merged.proxy),
     caBundleFile: merged.caBundleFile || undefined,
     caCertsDir: merged.caCertsDir || undefined,
-  };
+  });
   if (client.caBundleFile !== undefined && client.caCertsDir !== undefined) {
     const hint = `keep only one of the two in ${known.tokenFile}`;
     throw incomplete(known, 'ca_certs_dir', 'has both ca_bundle_file and ca_certs_dir', hint);
@@ -80,6 +80,20 @@ export function resolveConnection(known: Known): Omit<Account, 'name' | 'tokenFi
     submission: findSubmission(known, provider, endpoint),
     refreshWindowSeconds,
   };
+}
+
+const noSecret = new Secret('');
+const generalClients = new WeakMap<Config, OAuthClient>();
+
+/** Where neither an entry nor the token file says anything of the client, it is the same for all such accounts. */
+function oneForAll({ config, overrides, settings }: Known, client: OAuthClient): OAuthClient {
+  const saysNothing = Object.entries(overrides).every(
+    ([key, value]) => key === 'user' || value === undefined,
+  );
+  if (settings !== undefined || !saysNothing) return client;
+  const general = generalClients.get(config) ?? client;
+  generalClients.set(config, general);
+  return general;
 }
 
 /**

@@ -25,16 +25,19 @@ export function inheritGrant(
   specific: GrantSettings | undefined,
   general: GrantSettings | undefined,
 ): GrantSettings {
+  if (specific === undefined) return general ?? {};
   const merged = { ...specific };
   for (const [key, value] of Object.entries(general ?? {}))
     if (merged[key as keyof GrantSettings] === undefined) Object.assign(merged, { [key]: value });
   return merged;
 }
 
+const refreshToken: Grant = { kind: 'refresh-token' };
+
 export function resolveGrant(settings: GrantSettings, context: GrantContext, complain: Complaint): Grant {
   switch (settings.grant ?? 'refresh_token') {
     case 'refresh_token':
-      return { kind: 'refresh-token' };
+      return refreshToken;
     case 'client_credentials':
       return clientCredentials(settings, context, complain);
     case 'service_account':

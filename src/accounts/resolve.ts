@@ -28,8 +28,9 @@ export interface AccountSource {
 export function resolveAccount(config: Config, source: AccountSource): AnyAccount {
   const { tokenFile, overrides = {}, problem } = source;
   const [key, settings] = findSettings(config, source) ?? [];
-  const user = loginName(source, key, settings);
-  const name = key ?? user ?? basename(tokenFile);
+  const file = basename(tokenFile);
+  const user = loginName(source, file, key, settings);
+  const name = key ?? user ?? file;
   const own = [name, user ?? ''].filter(isAddress).map((address) => address.toLowerCase());
   const senders = [...new Set([...own, ...(settings?.senders ?? [])])];
   try {
@@ -73,8 +74,13 @@ function withProvider(problem: AppError, provider: string | undefined): AppError
   });
 }
 
-function loginName(source: AccountSource, key?: string, settings?: AccountSettings): string | undefined {
+function loginName(
+  source: AccountSource,
+  file: string,
+  key?: string,
+  settings?: AccountSettings,
+): string | undefined {
   const named = source.overrides?.user || settings?.user;
-  const address = [key, basename(source.tokenFile)].find((word) => word !== undefined && isAddress(word));
+  const address = [key, file].find((word) => word !== undefined && isAddress(word));
   return named || address || source.saslPasswdUser;
 }

@@ -29,18 +29,19 @@ export interface Routes {
  * `@domain`; the default account, which may be given by its name or by an address of its own.
  */
 export function buildRoutes(accounts: readonly AnyAccount[], defaultAccount?: string): Routes {
-  const claims = new Map<string, AnyAccount[]>();
+  const owners = new Map<string, AnyAccount>();
+  const contested = new Map<string, AnyAccount[]>();
   const byName = new Map<string, AnyAccount>();
   for (const account of accounts) {
     const name = account.name.toLowerCase();
     if (!byName.has(name)) byName.set(name, account);
     for (const sender of new Set(account.senders.map((sender) => sender.toLowerCase()))) {
-      const claimants = claims.get(sender);
-      if (claimants === undefined) claims.set(sender, [account]);
-      else claimants.push(account);
+      const first = owners.get(sender);
+      if (first === undefined) owners.set(sender, account);
+      else contested.set(sender, [...(contested.get(sender) ?? [first]), account]);
     }
   }
-  const owner = (sender: string) => claims.get(sender)?.[0];
+  const owner = (sender: string) => owners.get(sender);
   const wanted = defaultAccount?.toLowerCase();
   const fallback = wanted === undefined ? undefined : (byName.get(wanted) ?? owner(wanted));
   const only = accounts.length === 1 ? accounts[0] : undefined;
@@ -51,9 +52,7 @@ export function buildRoutes(accounts: readonly AnyAccount[], defaultAccount?: st
       return owner(address) ?? coverings(address).map(owner).find(isKnown) ?? fallback;
     },
     fallback,
-    conflicts: [...claims]
-      .filter(([, claimants]) => claimants.length > 1)
-      .map(([sender, claimants]) => ({ sender, accounts: claimants })),
+    conflicts: [...contested].map(([sender, claimants]) => ({ sender, accounts: claimants })),
     missingDefault: fallback === undefined ? defaultAccount : undefined,
   };
 }

@@ -111,12 +111,16 @@ export class TokenSource {
     // A directory that cannot be listed makes the account an unknown one, which is told.
     const found = requireUsable(await findAccount(this.#word, options, () => undefined));
     const { account, store, stored: initial } = found;
-    const refresher = createRefresher({
-      ...{ account, store, initial, clock, random, logger: silentLogger },
-      requestRefresh: async (client, refreshToken) =>
-        (await import('../oauth/client.js')).requestRefresh(client, refreshToken),
-      requestGrant: async (client, grant) => (await import('../oauth/grant.js')).requestGrant(client, grant),
-    });
+    const refresher = createRefresher(
+      { account, store, initial },
+      {
+        ...{ clock, random, logger: silentLogger },
+        requestRefresh: async (client, refreshToken) =>
+          (await import('../oauth/client.js')).requestRefresh(client, refreshToken),
+        requestGrant: async (client, grant) =>
+          (await import('../oauth/grant.js')).requestGrant(client, grant),
+      },
+    );
     // For who asks, and not in the background.
     await refresher.rest();
     return { account, refresher };

@@ -4,7 +4,7 @@
  */
 import type { Account } from '../accounts/account.js';
 import { certificateEndsAt } from '../oauth/certificate.js';
-import type { StoredToken } from '../tokens/token.js';
+import type { StoredSignIn } from '../tokens/token.js';
 import { lacksRefreshToken, signInCommand } from './failure.js';
 import { dayMs, type End, type EndingThing, signInEnd } from './foresight.js';
 import type { AccountMemory, TokenMemory } from './state-file.js';
@@ -12,7 +12,7 @@ import type { AccountMemory, TokenMemory } from './state-file.js';
 /** `token` is what is remembered of the refresh token that is stored now. Never rejects. */
 export async function endsOf(
   account: Account,
-  stored: StoredToken,
+  stored: StoredSignIn,
   token: TokenMemory | undefined,
   memory: AccountMemory | undefined,
 ): Promise<End[]> {

@@ -7,7 +7,7 @@ import type { Account, BrokenAccount } from '../accounts/account.js';
 import { AppError, type FailureCode } from '../core/errors.js';
 import { unknownProvider } from '../providers/index.js';
 import type { RefreshOutcome } from '../oauth/outcome.js';
-import type { StoredToken } from '../tokens/token.js';
+import type { StoredSignIn } from '../tokens/token.js';
 
 /** The command that gives an account a new sign-in. */
 export function signInCommand({ grant, name: account, provider, tokenFile, tokenStore }: Account): string {
@@ -54,7 +54,7 @@ export function outcomeFailure(
 }
 
 /** Whether it is known that a person must sign in; what the keyring holds is seen at a refresh only. */
-export function lacksRefreshToken({ grant, tokenStore }: Account, { refreshToken }: StoredToken): boolean {
+export function lacksRefreshToken({ grant, tokenStore }: Account, { refreshToken }: StoredSignIn): boolean {
   return grant.kind === 'refresh-token' && tokenStore !== 'keyring' && refreshToken === undefined;
 }
 

@@ -35,6 +35,11 @@ export function policyOf({ grant, provider, refreshWindowSeconds }: Account): Re
   };
 }
 
+/** The same, to be refreshed at another time. Written out: of what is spread each has a shape of its own. */
+export function dueAt({ answer, issuedAt, token, usableUntil }: HeldToken, at: number): HeldToken {
+  return { token, answer, issuedAt, dueAt: at, usableUntil };
+}
+
 /** Undefined when it cannot be used any more. `random` in [0, 1) spreads the refreshes of many accounts. */
 export function holdToken(
   { accessToken, expiresAt, writtenAt }: TokenFacts,

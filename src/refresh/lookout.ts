@@ -7,7 +7,7 @@ import type { Clock, Timer } from '../core/clock.js';
 import type { AppError } from '../core/errors.js';
 import type { Logger } from '../core/logger.js';
 import type { Secret } from '../core/secret.js';
-import type { StoredToken } from '../tokens/token.js';
+import type { StoredSignIn, StoredToken } from '../tokens/token.js';
 import { describeEnd, describeTrial, endsOf } from './ends.js';
 import type { AccountEvent } from './event.js';
 import { mayPass } from './failure.js';
@@ -25,9 +25,8 @@ export interface LookoutOptions {
   readonly tell: (event: AccountEvent) => void;
 }
 
-interface Followed {
+interface Followed extends StoredSignIn {
   readonly account: Account;
-  readonly stored: StoredToken;
   /** In a row. */
   readonly failures: number;
 }
@@ -58,8 +57,8 @@ export class Lookout implements RefreshWitness {
   holds(account: Account, stored: StoredToken): void {
     const { clock, state } = this.#options;
     const known = this.#followed.get(account.name);
-    this.#follow({ account, stored, failures: known?.failures ?? 0 });
-    if (known?.account === account && known.stored.version === stored.version) return;
+    this.#follow(account, stored, known?.failures ?? 0);
+    if (known?.account === account && known.version === stored.version) return;
     noteHeld(state, account, stored, clock.now());
     // A new sign-in needs no refresh to show that it is well.
     const memory = recall(state, account, stored);
@@ -75,7 +74,7 @@ export class Lookout implements RefreshWitness {
     const { stored } = result;
     const { clock, state } = this.#options;
     if (result.kind === 'refreshed') noteRefreshed(state, account, result, clock.now());
-    this.#follow({ account, stored, failures: 0 });
+    this.#follow(account, stored, 0);
     this.#recovered(account);
     if (result.kind !== 'refreshed') return;
     this.#tell(account, account.provider.name, {
@@ -120,12 +119,12 @@ export class Lookout implements RefreshWitness {
   #failed(account: Account, error: AppError): void {
     const followed = this.#followed.get(account.name);
     const failures = (followed?.failures ?? 0) + 1;
-    if (followed !== undefined) this.#follow({ ...followed, failures });
+    if (followed !== undefined) this.#follow(followed.account, followed, failures);
     const { clock, state } = this.#options;
     const trial =
       error.code === 'grant-dead' &&
       followed !== undefined &&
-      noteEnded(state, account, followed.stored, clock.now());
+      noteEnded(state, account, followed, clock.now());
     const advice = trial ? describeTrial(account) : undefined;
     if (advice !== undefined)
       this.#options.logger.error({ account: account.name, hint: advice.hint }, advice.message);
@@ -173,13 +172,14 @@ export class Lookout implements RefreshWitness {
     }
   }
 
-  async #lookAt({ account, stored }: Followed): Promise<void> {
+  async #lookAt(followed: Followed): Promise<void> {
     const { clock, state } = this.#options;
+    const { account } = followed;
     state.sees(account.name);
-    const token = recall(state, account, stored);
+    const token = recall(state, account, followed);
     // What has ended already is no news.
     if (token?.endedAt !== undefined) return;
-    const ends = await endsOf(account, stored, token, state.account(account.name));
+    const ends = await endsOf(account, followed, token, state.account(account.name));
     for (const end of ends) this.#warn(account, end, clock.now());
   }
 
@@ -214,8 +214,8 @@ export class Lookout implements RefreshWitness {
     );
   }
 
-  #follow(followed: Followed): void {
-    this.#followed.set(followed.account.name, followed);
+  #follow(account: Account, { refreshToken, version, writtenAt }: StoredSignIn, failures: number): void {
+    this.#followed.set(account.name, { account, refreshToken, version, writtenAt, failures });
   }
 
   #remember(name: string, change: AccountMemory): void {

@@ -13,12 +13,13 @@ export class Lookups {
   readonly #accounts: readonly AnyAccount[];
   /** Made at the first question. */
   #accountsAt: ServerIndex | undefined;
-  readonly #lookups: ReadonlyMap<AnyAccount, Lookup>;
+  readonly #members: ReadonlyMap<string, Member>;
 
-  constructor(members: readonly Member[], defaultAccount: string | undefined) {
-    this.#accounts = members.map(accountOf);
+  /** @param members by path of the token file */
+  constructor(members: ReadonlyMap<string, Member>, defaultAccount: string | undefined) {
+    this.#members = members;
+    this.#accounts = [...members.values()].map(accountOf);
     this.#routes = buildRoutes(this.#accounts, defaultAccount);
-    this.#lookups = new Map(members.map((member) => [accountOf(member), lookupOf(member)]));
     this.upstreams = upstreamsOf(this.#accounts);
   }
 
@@ -29,7 +30,7 @@ export class Lookups {
   /** @param away why there may be accounts that are not among these */
   bySender(sender: string, away: AppError | undefined): Lookup {
     const account = this.#routes.find(sender);
-    return account === undefined ? this.#unknown(away) : this.#lookups.get(account)!;
+    return account === undefined ? this.#unknown(away) : this.#found(account);
   }
 
   byServer(server: ServerName, away: AppError | undefined): ServerLookup {
@@ -39,8 +40,12 @@ export class Lookups {
     const { fallback } = this.#routes;
     const account =
       accounts.length === 1 ? accounts[0] : fallback && accounts.includes(fallback) ? fallback : undefined;
-    if (account !== undefined) return this.#lookups.get(account)!;
+    if (account !== undefined) return this.#found(account);
     return accounts.length === 0 ? this.#unknown(away) : { kind: 'several', accounts };
+  }
+
+  #found({ tokenFile }: AnyAccount): Lookup {
+    return lookupOf(this.#members.get(tokenFile)!);
   }
 
   #unknown(away: AppError | undefined): Lookup {

@@ -10,7 +10,7 @@ export type Member =
       readonly kind: 'live';
       readonly account: Account;
       readonly tokens: Refresher;
-      stored: StoredToken;
+      stored: Pick<StoredToken, 'overrides' | 'version'>;
     }
   | { readonly kind: 'broken'; readonly account: BrokenAccount };
 

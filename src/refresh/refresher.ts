@@ -4,25 +4,30 @@
  * no I/O. How a refresh is done is refresh-once.ts's; when, schedule.ts's.
  */
 import type { Account } from '../accounts/account.js';
-import { type Clock, sleep, type Timer } from '../core/clock.js';
+import { type Clock, sleep } from '../core/clock.js';
 import type { AppError } from '../core/errors.js';
 import type { Logger } from '../core/logger.js';
 import type { NewToken, StoredToken, TokenStore } from '../tokens/token.js';
 import { refreshOnce, type RefreshResult, type RequestGrant, type RequestRefresh } from './refresh-once.js';
 import { expiredOnArrival, mayPass, noTokenYet } from './failure.js';
 import { type Flight, takeOff } from './flight.js';
-import { type HeldToken, holdToken, policyOf } from './held-token.js';
+import { dueAt, type HeldToken, holdToken, policyOf } from './held-token.js';
 import { type Place, RefreshPace } from './pace.js';
 import { RefreshLog } from './refresh-log.js';
 import { nextAttemptAt, type RefreshPolicy } from './schedule.js';
 import type { AccessToken, TokenSource } from './token-source.js';
 import type { RefreshWitness } from './witness.js';
 
-export interface RefresherOptions {
+/** What is to be kept fresh. */
+export interface RefreshedAccount {
   readonly account: Account;
   readonly store: TokenStore;
   /** What the store held a moment ago. */
   readonly initial: StoredToken;
+}
+
+/** With what; the same for thousands of accounts, none of which makes a copy of it. */
+export interface RefresherOptions {
   readonly clock: Clock;
   /** In [0, 1). */
   readonly random: () => number;
@@ -81,30 +86,34 @@ const patienceMs = 5_000;
 const lockPatienceMs = 45_000;
 /** A token newer than this is not refreshed because a server refused it: the reason is another. */
 const refusedGraceMs = 60_000;
-/** Timers do not run while a machine sleeps, so none is longer. */
-const longestSleepMs = 300_000;
 
-export function createRefresher(options: RefresherOptions): Refresher {
-  return new AccountRefresher(options);
+export function createRefresher(whom: RefreshedAccount, options: RefresherOptions): Refresher {
+  return new AccountRefresher(whom, options);
 }
 
 class AccountRefresher implements Refresher {
   readonly #options: RefresherOptions;
+  readonly #account: Account;
+  readonly #store: TokenStore;
   readonly #policy: RefreshPolicy;
   readonly #log: RefreshLog;
   readonly #place: Place;
-  readonly #closing = new AbortController();
+  readonly #turnCame = () => void this.#refresh();
   #state: State;
   /** Of the stored token that #state speaks of. */
   #version: string;
   #flight: Flight | undefined;
-  #timer: Timer | undefined;
-  #writeAgainNow = new AbortController();
+  /** End waits of the flight: for another holder of the lock, and before another attempt to write. */
+  #waitForLock: AbortController | undefined;
+  #waitToWrite: AbortController | undefined;
   #resting = false;
+  #closed = false;
 
-  constructor(options: RefresherOptions) {
-    const { account, clock, initial, pace, random } = options;
+  constructor({ account, initial, store }: RefreshedAccount, options: RefresherOptions) {
+    const { clock, pace, random } = options;
     this.#options = options;
+    this.#account = account;
+    this.#store = store;
     this.#policy = policyOf(account);
     this.#log = new RefreshLog(account, options.logger, options.witness);
     this.#place = (pace ?? new RefreshPace(clock, random)).enter(account);
@@ -124,7 +133,7 @@ class AccountRefresher implements Refresher {
     if (state.held?.token.secret.equals(secret) === true) {
       if (this.#flight === undefined) {
         if (state.kind !== 'holding' || this.#now() - state.held.issuedAt < refusedGraceMs) return undefined;
-        this.#state = { ...state, held: { ...state.held, dueAt: 0 }, nextAt: this.#now() };
+        this.#state = { ...state, held: dueAt(state.held, 0), nextAt: this.#now() };
       }
       await this.#refresh().settled;
     }
@@ -135,12 +144,12 @@ class AccountRefresher implements Refresher {
 
   async storeChanged(): Promise<void> {
     // A sign-in ends the wait for another attempt to write what it replaces.
-    this.#writeAgainNow.abort();
+    this.#waitToWrite?.abort();
     for (;;) {
       await this.#flight?.finished;
       const before = this.#version;
-      const stored = await this.#options.store.read().catch(() => undefined);
-      if (stored === undefined || this.#closing.signal.aborted) return;
+      const stored = await this.#store.read().catch(() => undefined);
+      if (stored === undefined || this.#closed) return;
       if (this.#flight || this.#version !== before) continue;
       if (stored.version === before && !this.waitsForStore) return;
       this.#version = stored.version;
@@ -182,16 +191,14 @@ class AccountRefresher implements Refresher {
   async rest(): Promise<void> {
     this.#resting = true;
     this.#place.leave();
-    this.#timer?.cancel();
     await this.#flight?.finished;
   }
 
   async close(): Promise<void> {
-    this.#closing.abort();
-    this.#place.leave();
-    this.#timer?.cancel();
-    this.#writeAgainNow.abort();
-    await this.#flight?.finished;
+    this.#closed = true;
+    this.#waitForLock?.abort();
+    this.#waitToWrite?.abort();
+    await this.rest();
   }
 
   /** Inside the window or past it: waits for a refresh as long as there is nothing better. */
@@ -207,17 +214,16 @@ class AccountRefresher implements Refresher {
     }
     const state = this.#state;
     if (state.held && this.#now() < state.held.usableUntil) return state.held.token;
-    throw 'error' in state ? state.error : noTokenYet(this.#options.account);
+    throw 'error' in state ? state.error : noTokenYet(this.#account);
   }
 
   /** Not while backing off, unless an attempt runs already; not while there is something to write. */
   #mayTry(): boolean {
-    if (this.#closing.signal.aborted || this.#state.kind === 'unsaved') return false;
+    if (this.#closed || this.#state.kind === 'unsaved') return false;
     return this.#flight !== undefined || this.#state.kind !== 'troubled' || this.#now() >= this.#state.nextAt;
   }
 
   #refresh(): Flight {
-    this.#timer?.cancel();
     this.#place.noTurn();
     this.#flight ??= takeOff(
       this.#options.clock,
@@ -232,16 +238,17 @@ class AccountRefresher implements Refresher {
   }
 
   async #fly(settle: () => void): Promise<void> {
-    const { account, clock, requestGrant, requestRefresh, store } = this.#options;
+    const { clock, requestGrant, requestRefresh } = this.#options;
     const wait = this.#place.begin();
     if (wait !== undefined) await wait;
     const startedAt = clock.monotonic();
-    const lockPatience = new AbortController();
-    const timer = clock.setTimer(lockPatienceMs, () => lockPatience.abort(), { unref: true });
+    const waitForLock = (this.#waitForLock = new AbortController());
+    if (this.#closed) waitForLock.abort();
+    const timer = clock.setTimer(lockPatienceMs, () => waitForLock.abort(), { unref: true });
     let writes = 0;
     const result = await refreshOnce({
-      account,
-      store,
+      account: this.#account,
+      store: this.#store,
       clock,
       requestRefresh,
       requestGrant,
@@ -251,9 +258,10 @@ class AccountRefresher implements Refresher {
         settle();
         return again;
       },
-      signal: AbortSignal.any([lockPatience.signal, this.#closing.signal]),
+      signal: waitForLock.signal,
     });
     timer.cancel();
+    this.#waitForLock = undefined;
     this.#place.end();
     this.#land(result, clock.monotonic() - startedAt);
   }
@@ -272,17 +280,16 @@ class AccountRefresher implements Refresher {
     this.#log.unsaved(error);
     const wait = { kind: 'backing-off', failures, failedAt: this.#now(), retryAfterSeconds: 0 } as const;
     const again = nextAttemptAt(wait, this.#policy, this.#now(), this.#options.random());
-    if (this.#writeAgainNow.signal.aborted) this.#writeAgainNow = new AbortController();
-    const stop = AbortSignal.any([this.#writeAgainNow.signal, this.#closing.signal]);
-    await sleep(this.#options.clock, again - this.#now(), stop).catch(() => undefined);
-    return !this.#closing.signal.aborted;
+    const waitToWrite = (this.#waitToWrite = new AbortController());
+    if (this.#closed) waitToWrite.abort();
+    await sleep(this.#options.clock, again - this.#now(), waitToWrite.signal).catch(() => undefined);
+    return !this.#closed;
   }
 
   #land(result: RefreshResult, ms: number): void {
-    const { account } = this.#options;
     if (result.kind === 'failed') {
       if (this.#state.kind === 'unsaved') this.#log.lost(result.error);
-      else if (!this.#closing.signal.aborted) this.#log.ended(result, 0, ms);
+      else if (!this.#closed) this.#log.ended(result, 0, ms);
       this.#trouble(result.error, result.retryAfterSeconds);
       return;
     }
@@ -292,7 +299,7 @@ class AccountRefresher implements Refresher {
     const state = this.#healthy(stored);
     // Taken for due, it would be refreshed again at once, and so on.
     if (result.kind === 'refreshed' && state.kind === 'due')
-      this.#trouble(expiredOnArrival(account), undefined);
+      this.#trouble(expiredOnArrival(this.#account), undefined);
     else this.#state = state;
   }
 
@@ -310,9 +317,9 @@ class AccountRefresher implements Refresher {
   #healthy(stored: StoredToken): State {
     const held = this.#hold(stored);
     if (held === undefined) return { kind: 'due', nextAt: this.#now() };
-    if (this.#resting || this.#closing.signal.aborted) return { kind: 'holding', held, nextAt: held.dueAt };
-    const dueAt = this.#place.book({ issuedAt: held.issuedAt, expiresAt: stored.expiresAt }, held.dueAt);
-    return { kind: 'holding', held: { ...held, dueAt }, nextAt: dueAt };
+    if (this.#resting) return { kind: 'holding', held, nextAt: held.dueAt };
+    const nextAt = this.#place.book({ issuedAt: held.issuedAt, expiresAt: stored.expiresAt }, held.dueAt);
+    return { kind: 'holding', held: dueAt(held, nextAt), nextAt };
   }
 
   #hold(facts: Parameters<typeof holdToken>[0]): HeldToken | undefined {
@@ -325,14 +332,8 @@ class AccountRefresher implements Refresher {
 
   /** Until the next attempt is due. */
   #sleep(): void {
-    this.#timer?.cancel();
     this.#place.noTurn();
-    const isIdle = this.#resting || this.#closing.signal.aborted;
-    if (isIdle || this.#flight || this.#state.kind === 'unsaved') return;
-    const { nextAt } = this.#state;
-    const wait = Math.min(nextAt - this.#now(), longestSleepMs);
-    const go = () => void this.#refresh();
-    const wake = () => (nextAt <= this.#now() ? this.#place.turn(go) : this.#sleep());
-    this.#timer = this.#options.clock.setTimer(wait, wake, { unref: true });
+    if (this.#resting || this.#flight || this.#state.kind === 'unsaved') return;
+    this.#place.turn(this.#turnCame, this.#state.nextAt);
   }
 }

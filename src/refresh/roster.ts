@@ -84,7 +84,7 @@ class LiveRoster implements Roster {
   readonly #leaving = new Set<Promise<void>>();
   /** What was logged and still holds. */
   readonly #said = new Set<string>();
-  #lookups = new Lookups([], undefined);
+  #lookups = new Lookups(this.#members, undefined);
   readonly #scans = new ScanQueue((changed) => this.#scan(changed));
   readonly #memory: CensusMemory;
   #plain: ReadonlySet<string> = new Set();
@@ -259,16 +259,17 @@ class LiveRoster implements Roster {
       return 'other';
     }
     const { account, path, store, stored } = found;
+    const { overrides, version } = stored;
     const member = this.#members.get(path);
     this.#options.witness?.holds(account, stored);
-    if (member?.kind === 'live' && sameOverrides(member.stored.overrides, stored.overrides)) {
-      member.stored = stored;
+    if (member?.kind === 'live' && sameOverrides(member.stored.overrides, overrides)) {
+      member.stored = { overrides, version };
       void agree(member);
       return 'same';
     }
     if (member) this.#retire(member);
-    const tokens = createRefresher({ ...this.#options, account, store, initial: stored });
-    this.#members.set(path, { kind: 'live', account, tokens, stored });
+    const tokens = createRefresher({ account, store, initial: stored }, this.#options);
+    this.#members.set(path, { kind: 'live', account, tokens, stored: { overrides, version } });
     this.#options.logger[this.#addsMany ? 'debug' : 'info'](
       { account: account.name, tokenFile: path, provider: account.provider.name },
       member ? 'account changed' : 'account added',
@@ -305,7 +306,7 @@ class LiveRoster implements Roster {
   }
 
   #route(): void {
-    this.#lookups = new Lookups([...this.#members.values()], this.#options.config.defaultAccount);
+    this.#lookups = new Lookups(this.#members, this.#options.config.defaultAccount);
     for (const conflict of this.#lookups.conflicts) {
       const { hint, message } = describeConflict(conflict);
       const { name } = conflict.accounts[0]!;

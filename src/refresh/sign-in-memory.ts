@@ -4,7 +4,7 @@
  */
 import type { Account } from '../accounts/account.js';
 import type { Secret } from '../core/secret.js';
-import type { StoredToken } from '../tokens/token.js';
+import type { StoredSignIn } from '../tokens/token.js';
 import { endedByTrial, outlivedTrial } from './foresight.js';
 import type { RefreshResult } from './refresh-once.js';
 import { fingerprint, type StateFile, type TokenMemory } from './state-file.js';
@@ -14,7 +14,7 @@ const unused = { lastUsedAt: undefined, announcedEndAt: undefined, endedAt: unde
 export function recall(
   state: StateFile,
   { name, tokenStore }: Account,
-  { refreshToken, writtenAt }: StoredToken,
+  { refreshToken, writtenAt }: StoredSignIn,
 ): TokenMemory | undefined {
   if (refreshToken !== undefined) return state.token(fingerprint(refreshToken));
   if (tokenStore !== 'keyring') return undefined;
@@ -26,7 +26,7 @@ export function recall(
 }
 
 /** A token that is new was made when its file was written, as far as anybody knows. */
-export function noteHeld(state: StateFile, account: Account, stored: StoredToken, now: number): void {
+export function noteHeld(state: StateFile, account: Account, stored: StoredSignIn, now: number): void {
   const { refreshToken, writtenAt } = stored;
   state.sees(account.name);
   if (refreshToken === undefined || recall(state, account, stored) !== undefined) return;
@@ -67,7 +67,7 @@ export function noteRefreshed(
 }
 
 /** `asked` is what the refused refresh token was found in. True when it ended as one that is for trial does. */
-export function noteEnded(state: StateFile, account: Account, asked: StoredToken, now: number): boolean {
+export function noteEnded(state: StateFile, account: Account, asked: StoredSignIn, now: number): boolean {
   const known = recall(state, account, asked);
   const print =
     asked.refreshToken === undefined ? state.printOf(account.name) : fingerprint(asked.refreshToken);

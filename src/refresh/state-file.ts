@@ -63,8 +63,8 @@ export function fingerprint(refreshToken: Secret): string {
 export class StateFile {
   readonly #options: StateFileOptions;
   #state: State;
-  /** The fingerprints that are remembered of an account. */
-  #prints: Map<string, Set<string>>;
+  /** The fingerprints that are remembered of an account; one, but for what several processes have written. */
+  #prints: Map<string, readonly string[]>;
   /** What was changed here since it was last written. */
   #changed = { tokens: new Set<string>(), accounts: new Set<string>() };
   #timer: Timer | undefined;
@@ -88,7 +88,7 @@ export class StateFile {
 
   /** The fingerprint that is remembered of an account's refresh token. */
   printOf(name: string): string | undefined {
-    return this.#prints.get(name)?.values().next().value;
+    return this.#prints.get(name)?.[0];
   }
 
   get path(): string {
@@ -107,7 +107,7 @@ export class StateFile {
         this.#changed.tokens.add(other);
       }
     this.#state.tokens.set(print, memory);
-    this.#prints.set(memory.account, new Set([print]));
+    this.#prints.set(memory.account, [print]);
     this.#changed.tokens.add(print);
     this.setAccount(memory.account, this.account(memory.account) ?? {});
   }
@@ -183,10 +183,9 @@ export class StateFile {
   }
 }
 
-function printsIn({ tokens }: State): Map<string, Set<string>> {
-  const prints = new Map<string, Set<string>>();
-  for (const [print, { account }] of tokens)
-    prints.set(account, (prints.get(account) ?? new Set()).add(print));
+function printsIn({ tokens }: State): Map<string, readonly string[]> {
+  const prints = new Map<string, readonly string[]>();
+  for (const [print, { account }] of tokens) prints.set(account, [...(prints.get(account) ?? []), print]);
   return prints;
 }
 

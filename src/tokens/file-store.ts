@@ -20,18 +20,29 @@ export interface FileStoreOptions extends LockOptions {
 }
 
 export function createFileStore(options: FileStoreOptions): TokenStore {
-  const { path } = options;
-  return {
-    read: () => readToken(path),
-    async exclusively(work, signal) {
-      const target = await targetOf(path);
-      const finishAndWork = async () => {
-        await finishKilledWrite(target, options.clock);
-        return work(lockedStore(options));
-      };
-      return withLock(target, options, finishAndWork, signal);
-    },
-  };
+  return new FileStore(options);
+}
+
+class FileStore implements TokenStore {
+  readonly #options: FileStoreOptions;
+
+  constructor(options: FileStoreOptions) {
+    this.#options = options;
+  }
+
+  read(): Promise<StoredToken> {
+    return readToken(this.#options.path);
+  }
+
+  async exclusively<T>(work: (locked: LockedStore) => Promise<T>, signal?: AbortSignal): Promise<T> {
+    const { clock, path } = this.#options;
+    const target = await targetOf(path);
+    const finishAndWork = async () => {
+      await finishKilledWrite(target, clock);
+      return work(lockedStore(this.#options));
+    };
+    return withLock(target, this.#options, finishAndWork, signal);
+  }
 }
 
 function lockedStore(options: FileStoreOptions): LockedStore {

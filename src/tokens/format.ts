@@ -84,9 +84,12 @@ function parseExpiry(value: unknown): number {
   return Math.floor(seconds) * 1000;
 }
 
+/** Most files set none; of thousands that say so, one is enough. */
+const noOverrides: TokenFileOverrides = Object.freeze({});
+
 function parseOverrides(field: (name: string) => string | undefined, path: string): TokenFileOverrides {
   const clientSecret = field('client_secret');
-  return {
+  const overrides = {
     user: field('user'),
     clientId: field('client_id'),
     clientSecret: clientSecret === undefined ? undefined : new Secret(clientSecret),
@@ -96,6 +99,7 @@ function parseOverrides(field: (name: string) => string | undefined, path: strin
     caBundleFile: field('ca_bundle_file'),
     caCertsDir: field('ca_certs_dir'),
   };
+  return Object.values(overrides).every((value) => value === undefined) ? noOverrides : overrides;
 }
 
 /** The plugin writes "0" whenever nothing was set, so 0 means unset. */

@@ -22,14 +22,30 @@ export function openTokenStore(
   { clock, random }: LockOptions,
 ): TokenStore {
   const options = { path, clock, random };
-  const file = createFileStore(options);
-  if (tokenStore === 'file' && grant.kind !== 'refresh-token') return file;
-  const wrap = tokenStore === 'keyring' ? keptInKeyring : keptInFile;
-  return {
-    read: () => file.read(),
-    exclusively: (work, signal) =>
-      file.exclusively(async (locked) => work(wrap(locked, options, await targetOf(path))), signal),
-  };
+  if (tokenStore === 'file' && grant.kind !== 'refresh-token') return createFileStore(options);
+  return new SecretsStore(options, tokenStore === 'keyring' ? keptInKeyring : keptInFile);
+}
+
+class SecretsStore implements TokenStore {
+  readonly #options: FileStoreOptions;
+  readonly #wrap: typeof keptInKeyring;
+
+  constructor(options: FileStoreOptions, wrap: typeof keptInKeyring) {
+    this.#options = options;
+    this.#wrap = wrap;
+  }
+
+  read(): Promise<StoredToken> {
+    return createFileStore(this.#options).read();
+  }
+
+  exclusively<T>(work: (locked: LockedStore) => Promise<T>, signal?: AbortSignal): Promise<T> {
+    const options = this.#options;
+    return createFileStore(options).exclusively(
+      async (locked) => work(this.#wrap(locked, options, await targetOf(options.path))),
+      signal,
+    );
+  }
 }
 
 /**

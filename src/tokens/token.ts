@@ -17,6 +17,9 @@ export interface StoredToken {
   readonly version: string;
 }
 
+/** What is remembered of a stored token beside the access token, which is kept in one place. */
+export type StoredSignIn = Pick<StoredToken, 'refreshToken' | 'version' | 'writtenAt'>;
+
 /** What is worth stealing for longer than an hour, and may be kept in the keyring. */
 export interface SignInSecrets {
   readonly refreshToken: Secret | undefined;

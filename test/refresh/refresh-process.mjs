@@ -15,38 +15,42 @@ process.stdout.write('ready\n');
 for await (const line of createInterface(process.stdin)) {
   const { tokenFile, tokenEndpoint, clientId, clientSecret, grant, demands } = JSON.parse(line);
   const store = createFileStore({ path: tokenFile, clock: systemClock, random: Math.random });
-  const refresher = createRefresher({
-    account: {
-      name: 'a@b.example',
-      tokenFile,
-      provider: { ...unknownProvider },
-      client: {
-        clientId,
-        clientSecret: new Secret(clientSecret),
-        tokenEndpoint: new URL(tokenEndpoint),
-        refreshScope: undefined,
-        proxy: undefined,
-        caBundleFile: undefined,
-        caCertsDir: undefined,
+  const refresher = createRefresher(
+    {
+      account: {
+        name: 'a@b.example',
+        tokenFile,
+        provider: { ...unknownProvider },
+        client: {
+          clientId,
+          clientSecret: new Secret(clientSecret),
+          tokenEndpoint: new URL(tokenEndpoint),
+          refreshScope: undefined,
+          proxy: undefined,
+          caBundleFile: undefined,
+          caCertsDir: undefined,
+        },
+        tokenStore: 'file',
+        submission: {
+          user: 'a@b.example',
+          smtp: { host: '127.0.0.1', port: 587, tls: 'none' },
+          mechanism: undefined,
+        },
+        grant,
+        refreshWindowSeconds: 600,
+        senders: ['a@b.example'],
       },
-      tokenStore: 'file',
-      submission: {
-        user: 'a@b.example',
-        smtp: { host: '127.0.0.1', port: 587, tls: 'none' },
-        mechanism: undefined,
-      },
-      grant,
-      refreshWindowSeconds: 600,
-      senders: ['a@b.example'],
+      store,
+      initial: await store.read(),
     },
-    store,
-    initial: await store.read(),
-    clock: systemClock,
-    random: Math.random,
-    logger: silentLogger,
-    requestRefresh: (client, refreshToken) => requestRefresh(client, refreshToken),
-    requestGrant: (client, unattended) => requestGrant(client, unattended),
-  });
+    {
+      clock: systemClock,
+      random: Math.random,
+      logger: silentLogger,
+      requestRefresh: (client, refreshToken) => requestRefresh(client, refreshToken),
+      requestGrant: (client, unattended) => requestGrant(client, unattended),
+    },
+  );
   const outcomes = await Promise.all(
     Array.from({ length: demands }, () =>
       refresher.accessToken().then(

@@ -51,10 +51,8 @@ async function start(
 ): Promise<void> {
   await writeTokenFile(path, clock, lifeSeconds, fields);
   const store = createFileStore({ path, clock, random: Math.random });
-  refresher = createRefresher({
-    account: testAccount(path, changes),
-    store,
-    initial: await store.read(),
+  const whom = { account: testAccount(path, changes), store, initial: await store.read() };
+  refresher = createRefresher(whom, {
     clock,
     random: () => 0,
     logger,
@@ -299,10 +297,8 @@ describe('defect 3: a rotated refresh token', () => {
     const store = createFileStore({ path, clock, random: () => 0 });
     await writeFile(join(root.path, '.a@b.example.00000000.tmp'), '');
     await refresher.close();
-    refresher = createRefresher({
-      account: testAccount(path),
-      store,
-      initial: await store.read(),
+    const whom = { account: testAccount(path), store, initial: await store.read() };
+    refresher = createRefresher(whom, {
       clock,
       random: () => 0,
       logger,
