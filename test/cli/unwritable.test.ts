@@ -57,7 +57,10 @@ function writeExpired(file = place.tokenFile, tokenEndpoint = place.provider.tok
   );
 }
 
-const refresh = (options?: RunOptions): Promise<Finished> => place.runBinary(['refresh', login], options);
+function refresh(options?: RunOptions): Promise<Finished> {
+  const args = ['refresh', login];
+  return options === undefined ? place.run(args) : place.runBinary(args, options);
+}
 
 /** Fails before the provider is asked; the file stays as it is, and nothing lies beside it. */
 async function failsUnasked(options?: RunOptions): Promise<string> {

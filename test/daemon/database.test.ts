@@ -74,11 +74,13 @@ describe.skipIf(postgresMissing())('accounts in PostgreSQL', () => {
 
   const env = () => ({ MAILBEARER_CONFIG: configFile(), STATE_DIRECTORY: join(directory, 'state') });
   const run = (...args: string[]): Promise<Finished> => runHere(args, { env: env() });
-  async function succeed(...args: string[]): Promise<string> {
-    const { status, stderr, stdout } = await run(...args);
+  const runAlone = (...args: string[]): Promise<Finished> => runBinary(args, { env: env() });
+  const outputOf = async (command: Promise<Finished>): Promise<string> => {
+    const { status, stderr, stdout } = await command;
     expect(`${status} ${stderr}`).toMatch(/^0 /);
     return stdout;
-  }
+  };
+  const succeed = (...args: string[]): Promise<string> => outputOf(run(...args));
 
   /** @param first what it says before it is ready */
   async function serve(state = 'state', first = /./): Promise<{ daemon: Conversation; port: number }> {
@@ -103,22 +105,23 @@ describe.skipIf(postgresMissing())('accounts in PostgreSQL', () => {
   }
 
   it('tokens go in, are refreshed there, and come out with all that the file said', async () => {
-    await succeed('store', 'init');
+    const alone = (...args: string[]) => outputOf(runAlone(...args));
+    await alone('store', 'init');
     const file = await writeToken();
     const writtenAt = new Date('2026-01-02T03:04:05Z');
     await utimes(file, writtenAt, writtenAt);
     const text = await readFile(file, 'utf8');
-    expect(await succeed('store', 'import', join(directory, 'tokens'))).toBe(`${user}: imported\n`);
+    expect(await alone('store', 'import', join(directory, 'tokens'))).toBe(`${user}: imported\n`);
 
     const out = join(directory, 'out');
-    await succeed('store', 'export', out, user);
+    await alone('store', 'export', out, user);
     expect(await readFile(join(out, user), 'utf8')).toBe(text);
     expect(await stat(join(out, user))).toMatchObject({ mtime: writtenAt, mode: 0o100600 });
 
-    expect(await succeed('token', user)).toBe('access-1\n');
-    expect(await succeed('token', user)).toBe('access-1\n');
+    expect(await alone('token', user)).toBe('access-1\n');
+    expect(await alone('token', user)).toBe('access-1\n');
     expect(endpoint.requests.map(({ form }) => form.get('refresh_token'))).toEqual(['refresh-0']);
-    const status = JSON.parse(await succeed('status', '--json')) as { accounts: unknown[] };
+    const status = JSON.parse(await alone('status', '--json')) as { accounts: unknown[] };
     expect(status.accounts).toEqual([
       expect.objectContaining({
         account: user,
@@ -126,12 +129,12 @@ describe.skipIf(postgresMissing())('accounts in PostgreSQL', () => {
         token_file: `postgres://127.0.0.1:${server.port}/${database}/${user}`,
       }),
     ]);
-    await succeed('store', 'export', '--overwrite', out);
+    await alone('store', 'export', '--overwrite', out);
     expect(JSON.parse(await readFile(join(out, user), 'utf8'))).toMatchObject({
       note: { odd: [1] },
       refresh_token: 'refresh-1',
     });
-    expect(await succeed('test-config')).toMatch(/passed/);
+    expect(await alone('test-config')).toMatch(/passed/);
   });
 
   it('what is there already is not replaced unless that is wanted', async () => {
@@ -170,7 +173,7 @@ describe.skipIf(postgresMissing())('accounts in PostgreSQL', () => {
   it('what waiting does not mend ends the start', async () => {
     const starts = async (config: object) => {
       await configure(config);
-      const { status, stderr, stdout } = await runBinary(['serve'], { env: env() });
+      const { status, stderr, stdout } = await runAlone('serve');
       return [status, `${stdout}${stderr}`];
     };
     const said = (words: RegExp) => expect.stringMatching(words) as string;

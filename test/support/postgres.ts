@@ -71,7 +71,7 @@ export class PostgresServer {
 
   /** Again, after `stop` or `kill`. */
   async begin(): Promise<void> {
-    const settings = [`port=${this.port}`, 'listen_addresses=127.0.0.1', 'fsync=off', 'max_connections=50'];
+    const settings = [`port=${this.port}`, 'listen_addresses=127.0.0.1', 'fsync=off', 'max_connections=100'];
     const args = [
       '-D',
       this.#data,
