@@ -36,11 +36,13 @@ export class Viewers {
     const entered = await get(port, `/enter?ticket=${ticket}`);
     const [cookie = ''] = entered.headers['set-cookie']?.[0]?.split(';') ?? [];
     const headers = { cookie };
-    for (const path of ['/', '/status.json']) {
+    for (const path of ['/', '/?state=needs-attention&q=a', '/status.json', '/status.json?limit=1']) {
       const { status } = await get(port, path, { headers });
       if (status !== 200) throw new Error(`${path} of the status page: ${status}`);
     }
-    const events = await begin(port, '/events', { headers });
+    const events = await begin(port, `/events${random.chance(0.5) ? '' : '?state=fresh'}`, {
+      headers,
+    });
     events.on('error', () => undefined).resume();
     await sleep(random.between(100, 5000), undefined, { signal }).catch(() => undefined);
     events.destroy();

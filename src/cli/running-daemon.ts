@@ -12,23 +12,38 @@ import type { MessageTotals, Snapshot } from '../status/snapshot.js';
 /** It is on this machine, and answers at once or not at all. */
 const patienceMs = 2_000;
 
-/** What would be longer is asked for all accounts: an address must fit into what `serve` reads. Octets. */
-const longestQuery = 8_000;
+/** Octets of a query after which the next begins: an address must fit into what `serve` reads. */
+const longQuery = 8_000;
 
 /** The messages of these accounts since `serve` started; undefined where none runs, or it may not be asked. */
 export async function messagesSinceStart(
   config: Config,
   asked: readonly { readonly account: string }[],
 ): Promise<ReadonlyMap<string, MessageTotals> | undefined> {
-  if (config.status === undefined || asked.length === 0) return undefined;
+  if (config.status === undefined) return undefined;
+  const known = new Map<string, MessageTotals>();
   try {
-    const query = asked.map(({ account }) => `account=${encodeURIComponent(account)}`).join('&');
-    const path = query.length > longestQuery ? '/status.json' : `/status.json?${query}`;
-    const { accounts } = (await ask(config, 'GET', path)) as Snapshot;
-    return new Map(accounts.map(({ account, messages }) => [account, messages]));
+    // One after the other: mail goes on between the answers, and would have to wait for one about all.
+    for (const query of queriesFor(asked)) {
+      const { accounts } = (await ask(config, 'GET', `/status.json?${query.slice(1)}`)) as Snapshot;
+      for (const { account, messages } of accounts) known.set(account, messages);
+    }
+    return known;
   } catch {
     return undefined;
   }
+}
+
+function queriesFor(accounts: readonly { readonly account: string }[]): readonly string[] {
+  const queries: string[] = [];
+  let query = '';
+  for (const { account } of accounts) {
+    query += `&account=${encodeURIComponent(account)}`;
+    if (query.length < longQuery) continue;
+    queries.push(query);
+    query = '';
+  }
+  return query === '' ? queries : [...queries, query];
 }
 
 /** What lets one browser in, once. Throws AppError when nothing answers, or not as it should. */

@@ -234,10 +234,8 @@ function secondsToExpiry({ clock, nameAccounts, roster }: StatusSource): readonl
 }
 
 function messagesByOutcome({ figures, nameAccounts, roster }: StatusSource): readonly Sample[] {
-  const names = new Set([
-    ...roster.accounts().map(({ account }) => account.name),
-    ...figures.byAccount.keys(),
-  ]);
+  const silent = nameAccounts ? roster.accounts().map(({ account }) => account.name) : [];
+  const names = new Set([...silent, ...figures.byAccount.keys()]);
   const outcomes = { sent: 'sent', deferred: 'deferred', refused: 'refused', cut_off: 'cutOff' } as const;
   return Object.entries(outcomes).flatMap(([outcome, key]): Sample[] => {
     const counts = [...names].map((name) => [name, figures.byAccount.get(name)?.[key] ?? 0] as const);

@@ -2,12 +2,15 @@
 import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { systemClock } from '../../src/core/clock.js';
 import { exitStatus } from '../../src/core/errors.js';
 import { submit } from '../relay/scene.js';
-import { ask, type Shown, shownDaemon } from '../status/daemon.js';
+import { ask, keyOf, type Shown, shownDaemon } from '../status/daemon.js';
+import { eventually } from '../support/process.js';
 import { greetedClient } from '../support/relay-under-test.js';
 import { runBinary } from '../support/run-binary.js';
 import { runHere } from '../support/run-here.js';
+import { writeTokenFile } from '../support/token-files.js';
 
 /** With the daemon's configuration, and these keys in place of its own. */
 async function run(daemon: Shown, args: readonly string[], keys: object = {}, command = runHere) {
@@ -78,5 +81,22 @@ describe('status', () => {
     await daemon.close();
     const alone = await run(daemon, ['status']);
     expect([alone.status, alone.stdout.includes('SENT')]).toEqual([exitStatus.ok, false]);
+  });
+
+  test('asks serve for more accounts than fit into one address', async () => {
+    const daemon = await shownDaemon();
+    for (let number = 0; number < 80; number++) {
+      const file = join(daemon.directory, 'tokens', `${'n'.repeat(200)}${number}@b.example`);
+      await writeTokenFile(file, systemClock, 3600);
+    }
+    const headers = await keyOf(daemon);
+    await eventually('all to be known', async () => {
+      const { body } = await ask(daemon.where, '/status.json?limit=1', { headers });
+      return body.includes('"total":81') || undefined;
+    });
+    const { stdout } = await run(daemon, ['status', '--json']);
+    const { accounts } = JSON.parse(stdout) as { accounts: { messages: object | null }[] };
+    expect(accounts.map(({ messages }) => messages === null)).toEqual(accounts.map(() => false));
+    expect(accounts).toHaveLength(81);
   });
 });
