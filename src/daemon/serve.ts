@@ -194,6 +194,7 @@ class LiveDaemon implements Daemon {
     return openStatus(settings, {
       ...{ beginSignIn, clock, figures, logger, pool, questions, refreshes, roster, sessions, stateFile },
       knowsAccounts,
+      database: () => this.#parts?.database && { problem: this.away },
     });
   }
 

@@ -1,6 +1,6 @@
 /** Which of the accounts in service a message goes through, by its sender or by the server that it is for; made anew when they change. */
 import { type AnyAccount, isBroken } from '../accounts/account.js';
-import { buildRoutes, type Conflict, type Routes } from '../accounts/routing.js';
+import { buildRoutes, describeConflict, describeMissingDefault, type Routes } from '../accounts/routing.js';
 import { indexServers, type ServerIndex, type ServerName, upstreamsOf } from '../accounts/upstreams.js';
 import type { AppError } from '../core/errors.js';
 import type { SmtpHost } from '../providers/provider.js';
@@ -23,8 +23,15 @@ export class Lookups {
     this.upstreams = upstreamsOf(this.#accounts);
   }
 
-  get conflicts(): readonly Conflict[] {
-    return this.#routes.conflicts;
+  /** What would have ended the start; here the earlier account keeps its sender. */
+  get problems(): readonly Pick<AppError, 'message' | 'hint'>[] {
+    const { conflicts, missingDefault } = this.#routes;
+    const claims = conflicts.map((conflict) => {
+      const { hint, message } = describeConflict(conflict);
+      return { hint, message: `${message}; ${conflict.accounts[0]!.name} keeps it` };
+    });
+    if (missingDefault === undefined) return claims;
+    return [...claims, describeMissingDefault(missingDefault, this.#accounts)];
   }
 
   /** @param away why there may be accounts that are not among these */

@@ -24,7 +24,7 @@ import { Lookups } from './lookups.js';
 import { accountOf, type AccountInService, type Member } from './member.js';
 import type { RefreshPace } from './pace.js';
 import type { RequestGrant, RequestRefresh } from './refresh-once.js';
-import { takeDatabaseCensus } from './database-census.js';
+import { changedRows, takeDatabaseCensus } from './database-census.js';
 import { type DatabaseWatch, watchDatabase } from './database-watch.js';
 import { tokenRemoved } from './failure.js';
 import { createRefresher } from './refresher.js';
@@ -103,7 +103,7 @@ class LiveRoster implements Roster {
             clock,
             database,
             logger,
-            look: (names) => (names === undefined ? this.#lookAtAll() : this.#scans.add(names)),
+            look: (names) => (names === undefined ? this.#lookAtAll(database) : this.#scans.add(names)),
           });
   }
 
@@ -219,8 +219,11 @@ class LiveRoster implements Roster {
   }
 
   /** Of a store that may be back: what waited for nothing else goes on, first of all tokens that are to be written. */
-  async #lookAtAll(): Promise<void> {
-    await this.#scans.add();
+  async #lookAtAll(database: AccountDatabase): Promise<void> {
+    const versions = [...this.#members].map(
+      ([path, member]) => [path, member.kind === 'live' ? member.stored.version : undefined] as const,
+    );
+    await this.#scans.add(versions.length === 0 ? undefined : await changedRows(database, new Map(versions)));
     for (const member of this.#members.values())
       if (member.kind === 'live' && member.tokens.waitsForStore) void member.tokens.storeChanged();
   }
@@ -307,11 +310,8 @@ class LiveRoster implements Roster {
 
   #route(): void {
     this.#lookups = new Lookups(this.#members, this.#options.config.defaultAccount);
-    for (const conflict of this.#lookups.conflicts) {
-      const { hint, message } = describeConflict(conflict);
-      const { name } = conflict.accounts[0]!;
-      this.#sayOnce(message, () => this.#options.logger.error({ hint }, `${message}; ${name} keeps it`));
-    }
+    for (const { hint, message } of this.#lookups.problems)
+      this.#sayOnce(message, () => this.#options.logger.error({ hint }, message));
   }
 
   #retire(member: Member): void {

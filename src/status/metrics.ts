@@ -43,6 +43,15 @@ export const metrics: readonly (Figure | Spread)[] = [
     read: (source) => one(source.isReady() ? 1 : 0),
   },
   {
+    name: 'mailbearer_database_up',
+    help: '1 while the database of the accounts can be used, else 0; not there where accounts are in files.',
+    kind: 'gauge',
+    read: (source) => {
+      const database = source.database();
+      return database === undefined ? [] : one(database.problem === undefined ? 1 : 0);
+    },
+  },
+  {
     name: 'mailbearer_tokens',
     help:
       'Accounts by the state of their token: fresh; due, with none to use before a refresh; troubled, where the last' +

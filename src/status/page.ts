@@ -26,6 +26,7 @@ export function mainOf(snapshot: Snapshot, selection: Selection): Markup {
       ${snapshot.ready ? 'Running' : 'Starting or stopping'} since ${day(snapshot.started_at)}; as of
       ${clock(snapshot.time)} UTC; ${counted(snapshot.client_sessions, 'client')} connected.
     </p>
+    ${databaseProblem(snapshot)}
     <h2>Accounts</h2>
     ${accountList(snapshot, selection)}
     <h2>Messages of the last hour</h2>
@@ -44,6 +45,14 @@ export function mainOf(snapshot: Snapshot, selection: Selection): Markup {
             </ol>`
       }
     </div> `;
+}
+
+function databaseProblem({ database_problem: problem }: Snapshot): Markup | undefined {
+  if (problem === null) return undefined;
+  return html`<section class="card">
+    <p class="problem">${problem}</p>
+    <p class="dim">Known tokens are used until they expire, and other mail is deferred.</p>
+  </section>`;
 }
 
 const stageWords: Readonly<Record<ClientSnapshot['stage'], string>> = {

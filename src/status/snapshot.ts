@@ -90,6 +90,8 @@ export interface Snapshot {
   readonly time: string;
   readonly started_at: string;
   readonly ready: boolean;
+  /** Why the database of the accounts cannot be used; null where it can, or there is none. */
+  readonly database_problem: string | null;
   readonly client_sessions: number;
   /** The oldest of them. */
   readonly clients: readonly ClientSnapshot[];
@@ -157,6 +159,7 @@ export function takeSnapshot(
     time: iso(clock.now()),
     started_at: iso(startedAt),
     ready: source.isReady(),
+    database_problem: source.database()?.problem?.message ?? null,
     client_sessions: figures.clientSessions - figures.clientSessionsEnded,
     clients: source
       .sessions()

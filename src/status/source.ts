@@ -1,5 +1,6 @@
 /** What the daemon lets be seen of itself: everything that is shown over HTTP is read from here, when it is asked for. */
 import type { Clock } from '../core/clock.js';
+import type { AppError } from '../core/errors.js';
 import type { Roster } from '../refresh/roster.js';
 import type { RelayFigures } from '../relay/figures.js';
 import type { SessionFacts } from '../relay/session-facts.js';
@@ -13,6 +14,8 @@ export interface StatusSource {
   readonly version: string;
   readonly nameAccounts: boolean;
   readonly roster: Pick<Roster, 'accounts' | 'signInOf'>;
+  /** Where the accounts are, with why it cannot be used now; undefined: in files. */
+  database(): { readonly problem: AppError | undefined } | undefined;
   readonly figures: RelayFigures;
   readonly refreshes: RefreshFigures;
   /** Of the socketmap. */

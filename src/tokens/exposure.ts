@@ -30,7 +30,9 @@ export function secretFiles(config: Config, tokenFiles: readonly string[]): read
     [certificate?.keyFile, auth?.passwordsFile].filter((path) => path !== undefined),
   );
   const status = [config.status?.keyFile].filter((path) => path !== undefined);
-  return [...new Set([...config.secretFiles, ...keys, ...ports, ...status, ...tokenFiles])];
+  // Those of a database are rows.
+  const tokens = config.postgres === undefined ? tokenFiles : [];
+  return [...new Set([...config.secretFiles, ...keys, ...ports, ...status, ...tokens])];
 }
 
 /** Of `paths`, in their order. A group by which this process reads somebody else's file is one that needs it. */

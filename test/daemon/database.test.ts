@@ -194,7 +194,13 @@ describe.skipIf(postgresMissing())('accounts in PostgreSQL', () => {
     await succeed('store', 'import', await writeToken());
     await server.stop();
     const where = `127.0.0.1:${await freePort()}`;
-    const readiness = async () => (await fetch(`http://${where}/readyz`)).status;
+    const shown = async () => {
+      const [ready, metrics] = [
+        await fetch(`http://${where}/readyz`),
+        await fetch(`http://${where}/metrics`),
+      ];
+      return [ready.status, /^mailbearer_database_up \d/m.exec(await metrics.text())?.[0]];
+    };
     await configure({
       relay: { listen: '127.0.0.1:0', unknown_sender: 'reject' },
       status: { listen: where },
@@ -206,14 +212,14 @@ describe.skipIf(postgresMissing())('accounts in PostgreSQL', () => {
     const stranger = 'x@y.example';
     expect(await replyToMail(port)).toMatch(/^454 4\.7\.0 .*database.*try again later/);
     expect(await replyToMail(port, stranger)).toMatch(/^454 4\.7\.0 .*database/);
-    expect(await readiness()).toBe(503);
+    expect(await shown()).toEqual([503, 'mailbearer_database_up 0']);
     // One that is there, but not as it should be, is waited for too.
     await server.begin();
     await server.sql('UPDATE mailbearer.schema_version SET version = version + 1', database);
     await daemon.says(/has version 2 of the schema/);
     await server.sql('UPDATE mailbearer.schema_version SET version = version - 1', database);
     await daemon.says(/answers again/);
-    expect(await readiness()).toBe(200);
+    expect(await shown()).toEqual([200, 'mailbearer_database_up 1']);
     expect(await replyToMail(port)).toMatch(/^250 /);
     await succeed('store', 'import', await writeToken({}, 'c@d.example'));
     await daemon.says(/"account":"c@d.example".*account added/);

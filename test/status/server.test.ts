@@ -212,6 +212,7 @@ async function emptyServer(silenceMs: number): Promise<StatusServer> {
     questions: new SocketmapFigures(),
     pool: { occupancy: () => new Map(), occupancyOf: () => undefined },
     roster: { accounts: () => [], signInOf: () => undefined },
+    database: () => undefined,
     sessions: () => [],
     beginSignIn: undefined,
     nameAccounts: false,

@@ -57,6 +57,14 @@ export class Rows {
     return rows.map((row) => this.open(row));
   }
 
+  /** Of all, by name: what is cheap to compare. */
+  async versions(): Promise<ReadonlyMap<string, string>> {
+    const rows = await this.database.query<{ name: string; version: string }>(
+      'SELECT name, version FROM mailbearer.account',
+    );
+    return new Map(rows.map(({ name, version }) => [name, version]));
+  }
+
   /** Throws AppError token-missing, or why it can't be read. */
   async readOne(name: string): Promise<AccountRow> {
     const [row] = await this.read([name]);

@@ -6,6 +6,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { parseTokenStore, type PostgresAddress } from '../../../src/config/postgres.js';
 import { type Clock, systemClock } from '../../../src/core/clock.js';
 import { Secret } from '../../../src/core/secret.js';
+import { changedRows } from '../../../src/refresh/database-census.js';
 import { refreshOnce, type RequestRefresh } from '../../../src/refresh/refresh-once.js';
 import { AccountDatabase } from '../../../src/tokens/postgres/accounts.js';
 import { setUpStatement } from '../../../src/tokens/postgres/schema.js';
@@ -328,6 +329,25 @@ describe.skipIf(postgresMissing())('accounts in PostgreSQL', () => {
     await (await open()).rows.remove(name);
     await eventually('the removal to be told', () => heard[4]);
     expect(heard).toEqual(['(listening)', name, 'store-unavailable', '(listening)', name]);
+  });
+
+  it('of all rows only those that are others are read again', async () => {
+    const accounts = await open();
+    for (const each of ['same', 'changed', 'gone', 'unusable'])
+      await accounts.add(each, '{}', { overwrite: true });
+    const known = new Map<string, string | undefined>(
+      [...(await accounts.rows.versions())].map(([each, version]) => [accounts.placeOf(each), version]),
+    );
+    known.set(accounts.placeOf('unusable'), undefined);
+    await accounts.add('changed', '{ "note": 1 }', { overwrite: true });
+    await accounts.rows.remove('gone');
+    await accounts.add('new', '{}', { overwrite: false });
+    expect([...(await changedRows(accounts, known))].toSorted()).toEqual([
+      'changed',
+      'gone',
+      'new',
+      'unusable',
+    ]);
   });
 
   describe('the schema', () => {
