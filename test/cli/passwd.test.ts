@@ -91,7 +91,8 @@ describe('passwd', () => {
   it('loses none of several that are added at once, and keeps the mode of the file', async () => {
     await writeFile(file, '{ "passwords": [] }', { mode: 0o640 });
     const names = ['a', 'b', 'c'];
-    await Promise.all(names.map((name) => passwd(['add', 'x@corp.example', name, '--generate'])));
+    const add = (name: string) => passwd(['add', 'x@corp.example', name, '--generate'], '', runBinary);
+    await Promise.all(names.map(add));
     const list = JSON.parse((await passwd(['list', '--json', 'X@corp.example'])).stdout) as {
       name: string;
     }[];

@@ -25,11 +25,13 @@ afterEach(async () => {
   await place.close();
 });
 
-const send = (...flags: string[]) => place.run('test-send', '--from', from, '--to', to, ...flags);
+const command = (...flags: string[]) => ['test-send', '--from', from, '--to', to, ...flags];
+const send = (...flags: string[]) => place.run(...command(...flags));
 
 describe('test-send', () => {
   test('sends a real message straight to the provider, and shows the dialogue without the token', async () => {
-    const { status, stdout, stderr } = await send('--direct', '--subject', 'hello');
+    const args = command('--direct', '--subject', 'hello');
+    const { status, stdout, stderr } = await place.runBinary(...args);
     expect(status).toBe(exitStatus.ok);
     expect(stdout).toMatch(/^sent to b@example\.org: 250 /);
     expect(upstream.messages).toHaveLength(1);
@@ -83,10 +85,10 @@ describe('test-send', () => {
 
   test('is stopped by Ctrl-C', async () => {
     upstream.script = (event) => (event.startsWith('MAIL') ? { act: () => undefined } : undefined);
-    const command = place.startBinary('test-send', '--from', from, '--to', to, '--direct');
-    await command.says(/C: MAIL FROM/);
-    command.signal('SIGINT');
-    const { status, stderr } = await command.finished;
+    const sending = place.startBinary(...command('--direct'));
+    await sending.says(/C: MAIL FROM/);
+    sending.signal('SIGINT');
+    const { status, stderr } = await sending.finished;
     expect(status).toBe(130);
     expect(stderr).not.toContain('not sent');
   });

@@ -12,6 +12,7 @@ import { PostgresServer, postgresMissing } from '../support/postgres.js';
 import { freePort } from '../support/process.js';
 import { startKeyring, type TestKeyring } from '../support/keyring.js';
 import { runBinary, startBinary } from '../support/run-binary.js';
+import { runHere } from '../support/run-here.js';
 import { toolsMissing } from './requirements.js';
 
 const user = 'a@corp.example';
@@ -48,13 +49,13 @@ describe.skipIf(toolsMissing('gnome-keyring', 'dbus', 'libsecret-tools'))('the k
       accounts: { [user]: { provider: 'corp', ...keys } },
     });
   const environment = () => ({ env: { MAILBEARER_CONFIG: place.configFile, ...keyring.env } });
-  const run = (...args: string[]) => runBinary(args, environment());
+  const run = (...args: string[]) => runHere(args, environment());
   const refreshWith = () => place.endpoint.requests.at(-1)!.form.get('refresh_token');
 
   test('gets the secrets of a file before the first refresh, and each new refresh token after that', async () => {
     await place.write(user, { client_id: 'own', client_secret: 'S', note: 'stays' });
     place.endpoint.script(answer(1), answer(2));
-    expect(await run('refresh', user)).toMatchObject({ status: exitStatus.ok });
+    expect(await runBinary(['refresh', user], environment())).toMatchObject({ status: exitStatus.ok });
     expect(await keyring.secretsOf(file)).toEqual({ refresh_token: 'R-1', client_secret: 'S' });
     const kept = await place.read(user);
     expect(kept).toMatchObject({ access_token: 'A-1', refresh_token: '', client_id: 'own', note: 'stays' });
