@@ -8,7 +8,7 @@ import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { devicePages, interactionPages, interactionPath, mailResource } from './openid-pages.js';
-import { logRequests, stripEmptyCredentials } from './openid-requests.js';
+import { allowHaste, logRequests, stripEmptyCredentials } from './openid-requests.js';
 import { createStore } from './openid-store.js';
 
 export { approveDevice, signIn } from './openid-browser.js';
@@ -172,6 +172,7 @@ export async function startOpenIdProvider(options = {}) {
   const requests = [];
   provider.use(stripEmptyCredentials(routes.introspection));
   provider.use(logRequests(routes, requests));
+  provider.use(allowHaste(routes.device_authorization));
   provider.use(interactionPages(provider, accounts));
   const handle = provider.callback();
   server.on('request', (request, response) => void handle(request, response));
