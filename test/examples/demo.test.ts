@@ -30,10 +30,17 @@ const secretLike = /[\w+-]{32,}/;
 const teardown = new Teardown();
 /** Where the demo makes its temporary directory. */
 let temporary: string;
+let kept: string;
+/** The two that wait for a token to expire do it at the same time. */
+let whole: RunningProgram;
+let endless: RunningProgram;
 beforeAll(async () => {
   const directory = await temporaryDirectory();
   teardown.defer(directory.remove);
   temporary = directory.path;
+  kept = join(temporary, 'kept');
+  whole = startDemo({ MAILBEARER_DEMO_DIRECTORY: kept });
+  endless = startDemo({}, '--keep');
 });
 afterAll(() => teardown.run());
 
@@ -46,14 +53,11 @@ function startDemo(env: NodeJS.ProcessEnv = {}, ...args: readonly string[]): Run
 }
 
 describe('the demo', () => {
-  let kept: string;
   let ended: ExitStatus;
   let output: string;
   beforeAll(async () => {
-    kept = join(temporary, 'kept');
-    const program = startDemo({ MAILBEARER_DEMO_DIRECTORY: kept });
-    ended = await program.exited;
-    output = program.output();
+    ended = await whole.exited;
+    output = whole.output();
   });
 
   test('brings both messages through, byte for byte, the second with another token', () => {
@@ -95,6 +99,20 @@ describe('the demo', () => {
 });
 
 describe('the demo that ends early', () => {
+  test('goes on with --keep until Ctrl-C, and what it says can be tried', async () => {
+    await endless.waitForOutput(/what the relay answers then\./);
+    const [commands = ''] = /^ +printf[^]*(?=^ {3}node .* --watch)/m.exec(endless.output()) ?? [];
+    const shown = await run('sh', ['-ec', commands], {
+      cwd: fileURLToPath(new URL('../..', import.meta.url)),
+    });
+    expect(shown).toContain('alice@example.test');
+    expect(shown).toMatch(/^http:\/\/127\.0\.0\.1:\d+\/enter\?ticket=\S+$/m);
+    await endless.waitForOutput(/✓ \d+ octets arrived, with token/);
+    process.kill(endless.pid, 'SIGINT');
+    expect(await endless.exited).toEqual({ code: 0, signal: null });
+    expect(await leftovers()).toEqual([]);
+  });
+
   test('fails when a message arrives with a changed octet, and shows what the relay said', async () => {
     const program = startDemo({ MAILBEARER_DEMO_CORRUPT: '1' });
     const { code } = await program.exited;
@@ -103,21 +121,6 @@ describe('the demo that ends early', () => {
     expect(output).toMatch(/^demo failed: the message did not arrive byte for byte: octet \d+ differs$/m);
     expect(output).toMatch(/^mailbearer serve said:\n[^]*"message sent"/m);
     expect(output).not.toMatch(byteForByte);
-    expect(await leftovers()).toEqual([]);
-  });
-
-  test('goes on with --keep until Ctrl-C, and what it says can be tried', async () => {
-    const program = startDemo({}, '--keep');
-    await program.waitForOutput(/what the relay answers then\./);
-    const [commands = ''] = /^ +printf[^]*(?=^ {3}node .* --watch)/m.exec(program.output()) ?? [];
-    const shown = await run('sh', ['-ec', commands], {
-      cwd: fileURLToPath(new URL('../..', import.meta.url)),
-    });
-    expect(shown).toContain('alice@example.test');
-    expect(shown).toMatch(/^http:\/\/127\.0\.0\.1:\d+\/enter\?ticket=\S+$/m);
-    await program.waitForOutput(/✓ \d+ octets arrived, with token/);
-    process.kill(program.pid, 'SIGINT');
-    expect(await program.exited).toEqual({ code: 0, signal: null });
     expect(await leftovers()).toEqual([]);
   });
 
