@@ -67,7 +67,10 @@ export async function resolveSecrets(
   }
   const resolveOAuth2 = (oauth2: unknown, at: string) =>
     isObject(oauth2) ? resolveIn(oauth2, `${at}.`, surroundings, files) : oauth2;
-  resolved['relay'] = await within(resolved['relay'], ['listen', 'auth', 'oauth2'], 'relay', resolveOAuth2);
+  const { relay } = resolved;
+  // A key that is not there must not be there with nothing, either: settings of the environment would win with it.
+  if (relay !== undefined)
+    resolved['relay'] = await within(relay, ['listen', 'auth', 'oauth2'], 'relay', resolveOAuth2);
   return { json: resolved, files: [...files] };
 }
 

@@ -147,6 +147,13 @@ describe('the settings of the environment', () => {
     expect(config.relay.listen?.map(({ port }) => port)).toEqual([2526]);
   });
 
+  it('leave what they do not speak of as the file has it', async () => {
+    const named = await file('c.json', '{"client_id":"file","relay":{"listen":"127.0.0.1:2526"}}');
+    const { config } = await load({ configFile: named, env: env({ client_id: 'env' }) });
+    expect(config.clientId).toBe('env');
+    expect(config.relay.listen?.map(({ port }) => port)).toEqual([2526]);
+  });
+
   it('need no file, and refer to secrets as one does', async () => {
     const settings = `{ // as in a file
       "accounts": { "a@b.example": { "client_secret": { "env": "S" } } } }`;
