@@ -127,8 +127,11 @@ describe.skipIf(programsMissing('haproxy') || postgresMissing())(
       await mailbearer(machine, 'store', 'import', file, '--overwrite');
     }
 
-    async function start(machine: Omit<Machine, 'serve'>): Promise<Machine> {
-      const env = { ...process.env, ...environment(machine) };
+    /** With keys over those of its configuration. */
+    async function start(machine: Omit<Machine, 'serve'>, over: object = {}): Promise<Machine> {
+      const env = {
+        ...{ ...process.env, ...environment(machine), MAILBEARER_SETTINGS: JSON.stringify(over) },
+      };
       const serve = startProgram(process.execPath, [binaryPath, 'serve'], { name: 'mailbearer serve', env });
       teardown.add(serve);
       await serve.waitForOutput(/ready/);
@@ -201,6 +204,11 @@ describe.skipIf(programsMissing('haproxy') || postgresMissing())(
       one.serve.signal('SIGKILL');
       await one.serve.exited;
       await send(direct);
+      // It goes on, too, where one waits for its database and defers.
+      const waiting = await start(one, { token_store: 'postgres://mailbearer@127.0.0.1:1/mailbearer' });
+      await send(direct);
+      await waiting.serve.waitForOutput(/message deferred/);
+      await waiting.serve.stop();
       machines = [await start(one), two];
     });
 
