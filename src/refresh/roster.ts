@@ -210,7 +210,7 @@ class LiveRoster implements Roster {
     for (const path of paths) {
       if (!this.#plain.has(path) || this.#members.get(path)?.kind !== 'live') return false;
       const found = await readAnew(this.#options, path, this.#memory);
-      if (!('stored' in found)) return false;
+      if (!('stored' in found) && found.account.problem.code === 'token-missing') return false;
       if (this.#closed) return true;
       isOther = this.#admit(found) === 'other' || isOther;
     }

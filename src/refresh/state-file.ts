@@ -11,7 +11,7 @@ import type { Clock, Timer } from '../core/clock.js';
 import { describeCause } from '../core/errors.js';
 import type { Logger } from '../core/logger.js';
 import type { Secret } from '../core/secret.js';
-import { type Ownership, readTokenText } from '../tokens/read-file.js';
+import { type FileStamp, type Ownership, readTokenText, stampOf, statFile } from '../tokens/read-file.js';
 import { reserveReplacement } from '../tokens/replacement.js';
 import { type AccountMemory, formatState, parseState, type State, type TokenMemory } from './state-format.js';
 
@@ -29,7 +29,9 @@ export interface StateFileOptions {
 /** Several changes belong together, and none is worth a write of its own. */
 const writeAfterMs = 1_000;
 /** The file is written whole, so of thousands of accounts more changes are written together. */
-const writeAfterMsPerAccount = 6;
+const writeAfterMsPerAccount = 20;
+/** A hundred thousand accounts take a third of it. */
+const limitBytes = 2 ** 26;
 const day = 86_400_000;
 /** An account of which nothing was heard for so long is gone. */
 const forgetAfterMs = 90 * day;
@@ -65,6 +67,8 @@ export class StateFile {
   #state: State;
   /** The fingerprints that are remembered of an account; one, but for what several processes have written. */
   #prints: Map<string, readonly string[]>;
+  /** Of the file as it was written here; while it is the same, nobody else has written anything. */
+  #stamp: string | undefined;
   /** What was changed here since it was last written. */
   #changed = { tokens: new Set<string>(), accounts: new Set<string>() };
   #timer: Timer | undefined;
@@ -79,7 +83,7 @@ export class StateFile {
 
   /** A file that is not there or cannot be understood is an empty one. */
   static async open(options: StateFileOptions): Promise<StateFile> {
-    return new StateFile(options, (await read(options.path)).state);
+    return new StateFile(options, await read(options.path));
   }
 
   token(print: string | undefined): TokenMemory | undefined {
@@ -143,15 +147,19 @@ export class StateFile {
     try {
       const { clock, makesDirectory = true, path } = this.#options;
       await (makesDirectory ? makeDirectory : stat)(dirname(path));
-      const { ownership, state } = await read(path);
+      const file = await statFile(path).catch(() => undefined);
+      const isOurs = file !== undefined && stampOf(file).text === this.#stamp;
+      const state = isOurs ? this.#state : await read(path);
       changed = this.#changed;
       this.#changed = { tokens: new Set(), accounts: new Set() };
-      for (const print of changed.tokens) carry(print, this.#state.tokens, state.tokens, bothKnow);
-      for (const name of changed.accounts) carry(name, this.#state.accounts, state.accounts);
-      forgetGone(state, clock.now());
-      this.#state = state;
-      this.#prints = printsIn(state);
-      await this.#replace(formatState(state), ownership ?? (await ownerOfNew(path)));
+      if (!isOurs) {
+        for (const print of changed.tokens) carry(print, this.#state.tokens, state.tokens, bothKnow);
+        for (const name of changed.accounts) carry(name, this.#state.accounts, state.accounts);
+        this.#state = state;
+      }
+      if (forgetGone(state, clock.now()) || !isOurs) this.#prints = printsIn(state);
+      const ownership = file === undefined ? await ownerOfNew(path) : { uid: file.uid, gid: file.gid };
+      this.#stamp = (await this.#replace(formatState(state), ownership)).text;
       this.#saidUnwritable = false;
     } catch (error) {
       for (const print of changed.tokens) this.#changed.tokens.add(print);
@@ -160,11 +168,11 @@ export class StateFile {
     }
   }
 
-  async #replace(text: string, ownership: Partial<Ownership>): Promise<void> {
+  async #replace(text: string, ownership: Partial<Ownership>): Promise<FileStamp> {
     const { path, clock, random } = this.#options;
     const replacement = await reserveReplacement({ target: path, text, ownership, clock, random });
     try {
-      await replacement.publish(text, 'replace');
+      return await replacement.publish(text, 'replace');
     } finally {
       await replacement.release();
     }
@@ -209,17 +217,19 @@ function bothKnow(ours: TokenMemory, theirs: TokenMemory): TokenMemory {
   };
 }
 
-function forgetGone({ accounts, tokens }: State, now: number): void {
+/** Whether there was anything to forget. */
+function forgetGone({ accounts, tokens }: State, now: number): boolean {
+  const before = accounts.size + tokens.size;
   for (const [name, { seenAt = 0 }] of accounts) if (now - seenAt > forgetAfterMs) accounts.delete(name);
   for (const [print, { account }] of tokens) if (!accounts.has(account)) tokens.delete(print);
+  return accounts.size + tokens.size < before;
 }
 
-async function read(path: string): Promise<{ state: State; ownership?: Partial<Ownership> }> {
+async function read(path: string): Promise<State> {
   try {
-    const { gid, text, uid } = await readTokenText(path);
-    return { state: parseState(text), ownership: { uid, gid } };
+    return parseState((await readTokenText(path, limitBytes)).text);
   } catch {
-    return { state: parseState('') };
+    return parseState('');
   }
 }
 

@@ -35,29 +35,34 @@ export interface State {
   readonly accounts: Map<string, AccountMemory>;
 }
 
+/** A line for each token and each account: thousands are not all made objects and strings of at once. */
 export function formatState({ accounts, tokens }: State): string {
-  const json = {
-    tokens: Object.fromEntries(
-      [...tokens].map(([print, token]) => [
-        print,
-        {
-          account: token.account,
-          first_seen: iso(token.firstSeenAt),
-          last_used: iso(token.lastUsedAt),
-          announced_end: iso(token.announcedEndAt),
-          ended: iso(token.endedAt),
-        },
-      ]),
-    ),
-    accounts: Object.fromEntries(
-      [...accounts].map(([name, { onTrial, seenAt, trouble, warned = {} }]) => {
-        const warnings = Object.entries(warned).map(([what, { at, days }]) => [what, { end: iso(at), days }]);
-        const ofAll = Object.fromEntries(warnings) as object;
-        return [name, { seen: iso(seenAt), trouble, on_trial: onTrial, warned: ofAll }];
-      }),
-    ),
+  return `{\n  "tokens": ${formatEntries(tokens, fieldsOfToken)},\n  "accounts": ${formatEntries(accounts, fieldsOfAccount)}\n}\n`;
+}
+
+function formatEntries<T>(entries: ReadonlyMap<string, T>, fieldsOfEntry: (entry: T) => object): string {
+  let lines = '';
+  for (const [key, entry] of entries) {
+    const comma = lines === '' ? '' : ',';
+    lines += `${comma}\n    ${JSON.stringify(key)}: ${JSON.stringify(fieldsOfEntry(entry))}`;
+  }
+  return `{${lines}\n  }`;
+}
+
+function fieldsOfToken({ account, announcedEndAt, endedAt, firstSeenAt, lastUsedAt }: TokenMemory): object {
+  return {
+    account,
+    first_seen: iso(firstSeenAt),
+    last_used: iso(lastUsedAt),
+    announced_end: iso(announcedEndAt),
+    ended: iso(endedAt),
   };
-  return `${JSON.stringify(json, undefined, 2)}\n`;
+}
+
+function fieldsOfAccount({ onTrial, seenAt, trouble, warned = {} }: AccountMemory): object {
+  const warnings = Object.entries(warned).map(([what, { at, days }]) => [what, { end: iso(at), days }]);
+  const ofAll = Object.fromEntries(warnings) as object;
+  return { seen: iso(seenAt), trouble, on_trial: onTrial, warned: ofAll };
 }
 
 /** Never throws; what is no state is an empty one. */
@@ -83,11 +88,12 @@ export function parseState(text: string): State {
   });
   const accounts = entriesOf(fieldsOf(json)['accounts']).map(([name, fields]) => {
     const { trouble } = fields;
+    const warnings = entriesOf(fields['warned']).flatMap(parseWarning);
     const memory: AccountMemory = {
       seenAt: time(fields['seen']),
       trouble: trouble === 'refresh-failing' || trouble === 'needs-authorization' ? trouble : undefined,
       onTrial: fields['on_trial'] === true || undefined,
-      warned: Object.fromEntries(entriesOf(fields['warned']).flatMap(parseWarning)),
+      warned: warnings.length === 0 ? undefined : Object.fromEntries(warnings),
     };
     return [name, memory] as const;
   });

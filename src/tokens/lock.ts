@@ -3,6 +3,7 @@
  * touched while held. The lock of a dead holder is replaced at once, any other 90 s after its last touch. The
  * plugin knows nothing of this lock; who holds it must still look at the file again before writing.
  */
+import { fstatSync } from 'node:fs';
 import { constants, type FileHandle, link, lstat, open, readFile, rename, unlink } from 'node:fs/promises';
 import { type Clock, sleep } from '../core/clock.js';
 import { AppError, systemErrorCode } from '../core/errors.js';
@@ -166,9 +167,13 @@ async function setAside(target: string, path: string, judged: Sighting, random: 
 }
 
 async function release(path: string, text: string, handle: FileHandle): Promise<void> {
+  const own = fstatSync(handle.fd);
+  const there = await lstat(path).catch(() => undefined);
+  // By the number it is known in one look, where a file system gives both of its names the same.
+  const isOurs = (there?.ino === own.ino && there.dev === own.dev) || (await look(path))?.text === text;
   await handle.close();
   // Not ours any more when this process slept through 90 s. What cannot be removed is given up by its age.
-  if ((await look(path))?.text === text) await unlink(path).catch(() => undefined);
+  if (isOurs) await unlink(path).catch(() => undefined);
 }
 
 function locked(target: string, holder: Sighting | undefined): AppError {

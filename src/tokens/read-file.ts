@@ -40,8 +40,8 @@ const openDescriptor = promisify(open);
 const readDescriptor = promisify(read);
 export const statFile = promisify(stat);
 
-/** Throws AppError token-missing, token-unreadable, or token-invalid when it is no file or above 1 MiB. */
-export async function readTokenText(path: string): Promise<TokenText> {
+/** Throws AppError token-missing, token-unreadable, or token-invalid when it is no file or above 1 MiB, or another limit. */
+export async function readTokenText(path: string, limit = limitBytes): Promise<TokenText> {
   try {
     const descriptor = await openDescriptor(path, constants.O_RDONLY | constants.O_NONBLOCK);
     try {
@@ -49,7 +49,8 @@ export async function readTokenText(path: string): Promise<TokenText> {
       const stats = fstatSync(descriptor);
       if (stats.isDirectory()) throw notAToken(path, 'it is a directory');
       if (!stats.isFile()) throw notAToken(path, 'it is no regular file');
-      if (stats.size > limitBytes) throw notAToken(path, `it has ${stats.size} octets, above 1 MiB`);
+      if (stats.size > limit)
+        throw notAToken(path, `it has ${stats.size} octets, above ${limit / 2 ** 20} MiB`);
       const { uid, gid, mode, mtimeMs } = stats;
       const text = await readText(descriptor, stats.size);
       return {

@@ -4,6 +4,7 @@
  * recovery.ts to find; publishing takes the seal off, syncs, and renames it into place. A crash or a full disk at any
  * point leaves the old file whole.
  */
+import { fstatSync, type Stats } from 'node:fs';
 import { constants, type FileHandle, link, lstat, open, rename, unlink } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { AppError, systemErrorCode } from '../core/errors.js';
@@ -11,7 +12,7 @@ import type { Clock } from '../core/clock.js';
 import { lacksHardLinks, ownId, unwritable, whoAmI, writeFailure } from './file-failure.js';
 import { removeLeftovers } from './leftovers.js';
 import { temporaryPath } from './names.js';
-import type { Ownership } from './read-file.js';
+import { type FileStamp, type Ownership, stampOf } from './read-file.js';
 import { type Sealed, seal } from './seal.js';
 
 /** Room for tokens that have grown; Microsoft's pass 4 kB. Octets. */
@@ -30,8 +31,11 @@ export interface ReplacementOptions {
 export interface Replacement {
   /** Durable when it resolves. */
   keep(sealed: Sealed): Promise<void>;
-  /** Durable when it resolves. `create` throws AppError token-exists when there is a file by now. */
-  publish(text: string, how: 'replace' | 'create'): Promise<void>;
+  /**
+   * Durable when it resolves, to the stamp of the file in its place. `create` throws AppError token-exists when there is
+   * a file by now.
+   */
+  publish(text: string, how: 'replace' | 'create'): Promise<FileStamp>;
   /** Gives the space back; harmless after publish. */
   release(): Promise<void>;
 }
@@ -84,7 +88,7 @@ class ReservedReplacement implements Replacement {
     }
   }
 
-  async publish(text: string, how: 'replace' | 'create'): Promise<void> {
+  async publish(text: string, how: 'replace' | 'create'): Promise<FileStamp> {
     try {
       const content = Buffer.from(text);
       await writeFully(this.file, content);
@@ -95,7 +99,9 @@ class ReservedReplacement implements Replacement {
       if (how === 'replace') await rename(this.path, this.target);
       else await createFrom(this.path, this.target);
       this.#state = 'published';
+      const stamp = stampOf(fstatSync(this.file.fd));
       await syncHandle(this.directory);
+      return stamp;
     } catch (error) {
       throw writeFailure(this.target, error);
     }
@@ -112,14 +118,15 @@ class ReservedReplacement implements Replacement {
 }
 
 async function keepOwnership(file: FileHandle, target: string, wanted: Partial<Ownership>): Promise<void> {
-  const made = await file.stat();
+  const made = fstatSync(file.fd);
   const { uid = made.uid, gid = made.gid, mode = 0o600 } = wanted;
+  const isAsWanted = (at: Stats) => at.uid === uid && at.gid === gid && (at.mode & 0o7777) === mode;
+  if (isAsWanted(made)) return;
   try {
     if (uid !== made.uid || gid !== made.gid) await file.chown(uid, gid);
     // After chown, which may clear bits.
     await file.chmod(mode);
-    const kept = await file.stat();
-    if (kept.uid === uid && kept.gid === gid && (kept.mode & 0o7777) === mode) return;
+    if (isAsWanted(fstatSync(file.fd))) return;
   } catch (error) {
     if (systemErrorCode(error) !== 'EPERM') throw error;
   }

@@ -62,6 +62,16 @@ describe('the state file', () => {
     expect([...tokens.keys()]).toEqual(['one', 'two']);
   });
 
+  it('remembers thousands of accounts, whose file is larger than any token file', async () => {
+    const state = await open();
+    const names = Array.from({ length: 6_000 }, (_, number) => `user${number}@corp.example`);
+    for (const name of names) state.setToken(fingerprint(new Secret(name)), memory(name));
+    await state.flush();
+    expect((await stat(path)).size).toBeGreaterThan(2 ** 20);
+    const again = await open();
+    expect(names.filter((name) => again.printOf(name) === undefined)).toEqual([]);
+  });
+
   it('forgets the token that another has replaced', async () => {
     const state = await open();
     state.setToken('old', memory('a'));
