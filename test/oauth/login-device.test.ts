@@ -64,7 +64,7 @@ describe('with a real provider', () => {
     expect(login.expiresInSeconds).toBe(600);
     expect(page).toContain('Signed in');
     expect(outcome).toMatchObject({ expiresInSeconds: 3600, lifetimeKnown: true });
-    expect(waits).toEqual([5, 5]);
+    expect(waits).toEqual([1, 1]);
     expect(requests.map(({ error }) => error)).toEqual([undefined, 'authorization_pending', undefined]);
   });
 
