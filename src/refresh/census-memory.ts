@@ -5,7 +5,7 @@
  */
 import type { Account } from '../accounts/account.js';
 import type { Clock } from '../core/clock.js';
-import { type FileStamp, stampOf, statFile } from '../tokens/read-file.js';
+import { type FileStamp, isSame, stampOf, statFile } from '../tokens/read-file.js';
 
 /** No file system in use has a coarser clock. */
 const coarsestTickMs = 2_000;
@@ -13,7 +13,7 @@ const coarsestTickMs = 2_000;
 const kernelTickMs = 20;
 
 interface Remembered {
-  readonly stamp: string;
+  readonly stamp: FileStamp;
   readonly account: Account;
 }
 
@@ -30,12 +30,12 @@ export class CensusMemory {
     const known = this.#files.get(path);
     if (known === undefined) return undefined;
     const stats = await statFile(path).catch(() => undefined);
-    return stats !== undefined && stampOf(stats).text === known.stamp ? known.account : undefined;
+    return stats !== undefined && isSame(stampOf(stats), known.stamp) ? known.account : undefined;
   }
 
   /** What was read, and when. */
   note(path: string, account: Account, stamp: FileStamp): void {
-    if (this.#isSettled(stamp)) this.#files.set(path, { stamp: stamp.text, account });
+    if (isSettled(stamp, this.#clock.now())) this.#files.set(path, { stamp, account });
     else this.#files.delete(path);
   }
 
@@ -43,14 +43,9 @@ export class CensusMemory {
   forget(path: string): void {
     this.#files.delete(path);
   }
+}
 
-  /** Those are the files that there are. */
-  keepOnly(paths: ReadonlySet<string>): void {
-    for (const path of this.#files.keys()) if (!paths.has(path)) this.#files.delete(path);
-  }
-
-  #isSettled({ changedAt }: FileStamp): boolean {
-    const tickMs = Number.isInteger(changedAt) ? coarsestTickMs : kernelTickMs;
-    return this.#clock.now() - changedAt >= tickMs;
-  }
+/** Whether another change of the file, from now on, would give it another stamp. */
+export function isSettled({ changedAt }: Pick<FileStamp, 'changedAt'>, now: number): boolean {
+  return now - changedAt >= (Number.isInteger(changedAt) ? coarsestTickMs : kernelTickMs);
 }

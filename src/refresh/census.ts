@@ -63,8 +63,8 @@ export interface Census {
   readonly found: readonly Found[];
   /** Files that are as they were when they were read before. */
   readonly unchanged: readonly Unchanged[];
-  /** Of the files that no link leads to: what happens to one of those is no other's business. */
-  readonly plain: ReadonlySet<string>;
+  /** Files that a link leads to, or that are none: what happens to another is no other's business. */
+  readonly linked: ReadonlySet<string>;
   /** Where a change can change this: the token directories, and those of the files that symlinks lead to. */
   readonly directories: readonly string[];
 }
@@ -85,7 +85,7 @@ export async function takeCensus(
   if (database !== undefined)
     return {
       ...{ found: await takeDatabaseCensus(options, database), unchanged: [] },
-      ...{ plain: new Set(), directories: [] },
+      ...{ linked: new Set(), directories: [] },
     };
   const listed = await listTokenFiles(tokenDirectories, (problem) => {
     if (config.tokenDirs !== undefined || systemErrorCode(problem.cause) !== 'ENOENT') onProblem(problem);
@@ -99,14 +99,16 @@ export async function takeCensus(
     return undefined;
   });
   const found = looked.filter((each) => each !== undefined);
-  memory?.keepOnly(new Set(entries.map(({ path }) => path)));
-  const names = new Set([...found, ...unchanged].map(({ account }) => account.name));
-  const home = tokenDirectories[0] ?? defaultTokenDirectories[0]!;
-  for (const name of config.accounts.keys())
-    if (!names.has(name)) found.push(await readAccount(options, join(home, name)));
-  const directories = new Set([...tokenDirectories, ...entries.flatMap(directoriesOf)]);
-  const plain = new Set(entries.flatMap(({ path, target }) => (path === target ? [path] : [])));
-  return { found, unchanged, plain, directories: [...directories] };
+  if (config.accounts.size > 0) {
+    const names = new Set([...found, ...unchanged].map(({ account }) => account.name));
+    const home = tokenDirectories[0] ?? defaultTokenDirectories[0]!;
+    for (const name of config.accounts.keys())
+      if (!names.has(name)) found.push(await readAccount(options, join(home, name)));
+  }
+  const directories = new Set(tokenDirectories);
+  for (const entry of entries) for (const directory of directoriesOf(entry)) directories.add(directory);
+  const linked = new Set(entries.filter(({ path, target }) => path !== target).map(({ path }) => path));
+  return { found, unchanged, linked, directories: [...directories] };
 }
 
 /** What the file says now, for the memory, too. */

@@ -87,7 +87,7 @@ class LiveRoster implements Roster {
   #lookups = new Lookups(this.#members, undefined);
   readonly #scans = new ScanQueue((changed) => this.#scan(changed));
   readonly #memory: CensusMemory;
-  #plain: ReadonlySet<string> = new Set();
+  #linked: ReadonlySet<string> = new Set();
   #addsMany = false;
   #opened: Promise<void> = Promise.resolve();
   #closed = false;
@@ -208,7 +208,7 @@ class LiveRoster implements Roster {
   async #readSome(paths: ReadonlySet<string>): Promise<boolean> {
     let isOther = false;
     for (const path of paths) {
-      if (!this.#plain.has(path) || this.#members.get(path)?.kind !== 'live') return false;
+      if (this.#linked.has(path) || this.#members.get(path)?.kind !== 'live') return false;
       const found = await readAnew(this.#options, path, this.#memory);
       if (!('stored' in found) && found.account.problem.code === 'token-missing') return false;
       if (this.#closed) return true;
@@ -237,30 +237,28 @@ class LiveRoster implements Roster {
     );
   }
 
-  async #apply({ directories, found, plain, unchanged }: Census): Promise<void> {
+  async #apply({ directories, found, linked, unchanged }: Census): Promise<void> {
     const { logger } = this.#options;
     if (this.#closed) return;
-    this.#plain = plain;
+    this.#linked = linked;
     const before = this.#members.size;
     this.#addsMany = found.length + unchanged.length - before > mostNamed;
-    for (const each of found) this.#admit(each);
+    const admitted = found.map((each) => this.#admit(each));
     for (const { path } of unchanged) void agree(this.#members.get(path));
     if (this.#addsMany) logger.info({ accounts: this.#members.size - before }, 'accounts added');
     this.#addsMany = false;
     const known = [...found, ...unchanged];
     const paths = new Set(known.map(({ path }) => path));
-    const names = new Set(known.map(({ account }) => account.name));
-    for (const [path, member] of this.#members) if (!paths.has(path)) this.#miss(path, member, names);
-    this.#route();
+    const gone = [...this.#members].filter(([path]) => !paths.has(path));
+    const names = new Set(gone.length === 0 ? [] : known.map(({ account }) => account.name));
+    const missed = gone.map(([path, member]) => this.#miss(path, member, names));
+    if (missed.includes(true) || admitted.includes('other')) this.#route();
     await this.#watch.follow(directories);
   }
 
   /** Whether the account is the same as before, be its token another, or one that has to be routed anew. */
   #admit(found: Found): 'same' | 'other' {
-    if (!('stored' in found)) {
-      this.#break(found.path, found.account);
-      return 'other';
-    }
+    if (!('stored' in found)) return this.#break(found.path, found.account) ? 'other' : 'same';
     const { account, path, store, stored } = found;
     const { overrides, version } = stored;
     const member = this.#members.get(path);
@@ -297,15 +295,16 @@ class LiveRoster implements Roster {
     return true;
   }
 
-  /** The file is gone. An account that came back under another path is not missed. */
-  #miss(path: string, member: Member, names: ReadonlySet<string>): void {
+  /** The file is gone; whether that is news. An account that came back under another path is not missed. */
+  #miss(path: string, member: Member, names: ReadonlySet<string>): boolean {
     const account = accountOf(member);
+    this.#memory.forget(path);
     if (names.has(account.name)) {
       this.#retire(member);
       this.#members.delete(path);
-      return;
+      return true;
     }
-    if (member.kind === 'live') this.#break(path, tokenRemoved(member.account));
+    return member.kind === 'live' && this.#break(path, tokenRemoved(member.account));
   }
 
   #route(): void {

@@ -11,7 +11,14 @@ import type { Clock, Timer } from '../core/clock.js';
 import { describeCause } from '../core/errors.js';
 import type { Logger } from '../core/logger.js';
 import type { Secret } from '../core/secret.js';
-import { type FileStamp, type Ownership, readTokenText, stampOf, statFile } from '../tokens/read-file.js';
+import {
+  type FileStamp,
+  isSame,
+  type Ownership,
+  readTokenText,
+  stampOf,
+  statFile,
+} from '../tokens/read-file.js';
 import { reserveReplacement } from '../tokens/replacement.js';
 import { type AccountMemory, formatState, parseState, type State, type TokenMemory } from './state-format.js';
 
@@ -68,7 +75,7 @@ export class StateFile {
   /** The fingerprints that are remembered of an account; one, but for what several processes have written. */
   #prints: Map<string, readonly string[]>;
   /** Of the file as it was written here; while it is the same, nobody else has written anything. */
-  #stamp: string | undefined;
+  #stamp: FileStamp | undefined;
   /** What was changed here since it was last written. */
   #changed = { tokens: new Set<string>(), accounts: new Set<string>() };
   #timer: Timer | undefined;
@@ -148,7 +155,7 @@ export class StateFile {
       const { clock, makesDirectory = true, path } = this.#options;
       await (makesDirectory ? makeDirectory : stat)(dirname(path));
       const file = await statFile(path).catch(() => undefined);
-      const isOurs = file !== undefined && stampOf(file).text === this.#stamp;
+      const isOurs = this.#stamp !== undefined && file !== undefined && isSame(stampOf(file), this.#stamp);
       const state = isOurs ? this.#state : await read(path);
       changed = this.#changed;
       this.#changed = { tokens: new Set(), accounts: new Set() };
@@ -159,7 +166,7 @@ export class StateFile {
       }
       if (forgetGone(state, clock.now()) || !isOurs) this.#prints = printsIn(state);
       const ownership = file === undefined ? await ownerOfNew(path) : { uid: file.uid, gid: file.gid };
-      this.#stamp = (await this.#replace(formatState(state), ownership)).text;
+      this.#stamp = await this.#replace(formatState(state), ownership);
       this.#saidUnwritable = false;
     } catch (error) {
       for (const print of changed.tokens) this.#changed.tokens.add(print);

@@ -25,7 +25,7 @@ const debounceMs = 100;
 const quickLookMs = 500;
 const rescanMs = 30_000;
 /** Of all the time, at most so much is spent on looking without having been told: one part in so many. */
-const rescanShare = 400;
+const rescanShare = 1_000;
 const longestRescanMs = 600_000;
 
 export interface WatchOptions {

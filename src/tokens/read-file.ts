@@ -27,8 +27,12 @@ export interface TokenText extends Ownership {
 
 /** Another one when a file was changed or replaced, unless that was within one tick of its file system's clock. */
 export interface FileStamp {
-  readonly text: string;
-  /** Last change of anything about it. Milliseconds since the epoch, with such fractions as the file system has. */
+  readonly device: number;
+  readonly number: number;
+  readonly octets: number;
+  /** Last change of its content. Milliseconds since the epoch, with such fractions as the file system has; so the next. */
+  readonly modifiedAt: number;
+  /** Last change of anything about it. */
   readonly changedAt: number;
 }
 
@@ -77,7 +81,17 @@ async function readText(descriptor: number, octets: number): Promise<string> {
 }
 
 export function stampOf({ ctimeMs, dev, ino, mtimeMs, size }: Stats): FileStamp {
-  return { text: [dev, ino, size, mtimeMs, ctimeMs].join(':'), changedAt: Math.max(ctimeMs, mtimeMs) };
+  return { device: dev, number: ino, octets: size, modifiedAt: mtimeMs, changedAt: ctimeMs };
+}
+
+export function isSame(one: FileStamp, other: FileStamp): boolean {
+  return (
+    one.number === other.number &&
+    one.changedAt === other.changedAt &&
+    one.modifiedAt === other.modifiedAt &&
+    one.octets === other.octets &&
+    one.device === other.device
+  );
 }
 
 /** The token that `text` holds; equal texts have equal versions. Throws AppError token-invalid. */

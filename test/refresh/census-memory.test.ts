@@ -1,32 +1,31 @@
-import { writeFile } from 'node:fs/promises';
+import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
+import { systemClock } from '../../src/core/clock.js';
 import { mapConcurrently } from '../../src/core/concurrently.js';
-import { CensusMemory } from '../../src/refresh/census-memory.js';
+import { CensusMemory, isSettled } from '../../src/refresh/census-memory.js';
 import { readTokenText } from '../../src/tokens/read-file.js';
 import { type TemporaryDirectory, temporaryDirectory } from '../support/process.js';
 import { testAccount } from '../support/token-files.js';
-import { VirtualClock } from '../support/virtual-clock.js';
 
 const account = testAccount('/t/a@b.example');
 
 let root: TemporaryDirectory;
 let path: string;
 let memory: CensusMemory;
-const clock = new VirtualClock();
+let now: number;
 
 beforeEach(async () => {
   root = await temporaryDirectory();
   path = join(root.path, 'a@b.example');
   await writeFile(path, '{}');
-  memory = new CensusMemory(clock);
+  now = Date.now() + 10_000;
+  memory = new CensusMemory({ ...systemClock, now: () => now });
 });
 afterEach(() => root.remove());
 
-/** Of the file as it is, but for the time that has passed since its last change. */
-async function note(ageMs = 10_000): Promise<void> {
-  const { stamp } = await readTokenText(path);
-  memory.note(path, account, { ...stamp, changedAt: clock.now() - ageMs });
+async function note(): Promise<void> {
+  memory.note(path, account, (await readTokenText(path)).stamp);
 }
 
 it('knows a file that is as it was when it was read', async () => {
@@ -41,13 +40,17 @@ it('does not know a file that has changed, however long it is', async () => {
   expect(await memory.recall(path)).toBeUndefined();
 });
 
-it('does not know a file that may change again and look the same, by what its file system can tell apart', async () => {
-  await note(1_000);
+it('does not know a file that may change again and look the same', async () => {
+  now = (await readTokenText(path)).stamp.changedAt + 1;
+  await note();
   expect(await memory.recall(path)).toBeUndefined();
-  await note(1_000.5);
-  expect(await memory.recall(path)).toBe(account);
-  await note(0.5);
-  expect(await memory.recall(path)).toBeUndefined();
+});
+
+it('knows how soon that is over by what the file system can tell apart', () => {
+  expect(isSettled({ changedAt: 1_000 }, 2_000)).toBe(false);
+  expect(isSettled({ changedAt: 1_000 }, 3_000)).toBe(true);
+  expect(isSettled({ changedAt: 1_000.5 }, 1_010)).toBe(false);
+  expect(isSettled({ changedAt: 1_000.5 }, 1_025)).toBe(true);
 });
 
 it('does not know what could not be used, nor what is gone', async () => {
@@ -55,7 +58,7 @@ it('does not know what could not be used, nor what is gone', async () => {
   memory.forget(path);
   expect(await memory.recall(path)).toBeUndefined();
   await note();
-  memory.keepOnly(new Set());
+  await rm(path);
   expect(await memory.recall(path)).toBeUndefined();
 });
 

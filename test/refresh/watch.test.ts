@@ -151,10 +151,10 @@ it('looks less often where a look takes long', async () => {
   await vi.waitFor(() => expect(looks).toBe(1));
   await clock.advance(30_200);
   const afterOne = looks;
-  await clock.advance(370_000);
+  await clock.advance(500_000);
   expect(afterOne).toBe(2);
   expect(looks).toBe(2);
-  await clock.advance(400_000);
+  await clock.advance(600_000);
   expect(looks).toBe(3);
 });
 
