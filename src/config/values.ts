@@ -62,7 +62,10 @@ export function parseProxy(text: string): Parsed<URL> {
     return { problem: `${scheme} proxies are not supported; use an http or https proxy` };
   const full = scheme === undefined ? `http://${text}` : text;
   if (!URL.canParse(full)) return { problem: 'expected a URL such as "http://proxy.example:3128"' };
-  return { value: new URL(full) };
+  const url = new URL(full);
+  if (/%(?![\da-f]{2})/i.test(url.username + url.password))
+    return { problem: 'a "%" in the user or password of a URL is written "%25"' };
+  return { value: url };
 }
 
 export const durationExpected = 'expected seconds or a duration such as "10m"';

@@ -103,7 +103,7 @@ async function send(
     tunnel = proxy && (await openTunnel(proxy, url, signal, ca));
     asked = openRequest(url, { method: sent.method, headers: sent.headers, signal }, trust, tunnel);
     asked.end(sent.body);
-    const [answer] = (await once(asked, 'response')) as [IncomingMessage];
+    const [answer] = (await once(asked, 'response', { signal })) as [IncomingMessage];
     return {
       status: answer.statusCode ?? 0,
       retryAfter: answer.headers['retry-after'],

@@ -37,7 +37,8 @@ export async function openTunnel(
   const [user, password] = [proxy.username, proxy.password].map(decodeURIComponent);
   const credentials = Buffer.from(`${user}:${password}`).toString('base64');
   const asked = (proxy.protocol === 'https:' ? requestTls : request)({
-    host: hostOf(proxy),
+    // Said here: Node would take the name in the header for the proxy's own.
+    ...tlsNames(proxy),
     port: proxy.port || (proxy.protocol === 'https:' ? 443 : 80),
     method: 'CONNECT',
     path: target,
@@ -47,8 +48,9 @@ export async function openTunnel(
     // The account's authorities are meant for what lies behind; a proxy may have a public certificate too.
     ...(ca && { ca: [...rootCertificates, ...ca] }),
   });
-  asked.end();
-  const [{ statusCode }, socket] = (await once(asked, 'connect')) as [IncomingMessage, Socket];
+  // What comes after it was given up must not end the process.
+  asked.on('error', () => undefined).end();
+  const [{ statusCode }, socket] = (await once(asked, 'connect', { signal })) as [IncomingMessage, Socket];
   // What befalls it before it is used must not end the process.
   socket.on('error', () => undefined);
   if (statusCode === 200) return socket;

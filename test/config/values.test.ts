@@ -86,6 +86,9 @@ describe('a proxy', () => {
       expect(parseProxy(`${scheme}://me:hunter2@proxy.example`)).toEqual({
         problem: `${scheme} proxies are not supported; use an http or https proxy`,
       });
+    expect(parseProxy('http://me:100%@proxy.example')).toMatchObject({
+      problem: expect.stringContaining('%25') as string,
+    });
     expect(JSON.stringify(parseProxy('http://me:hunter2@a b'))).toMatch(/^\{"problem":(?!.*hunter2)/);
   });
 });

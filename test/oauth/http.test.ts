@@ -67,6 +67,12 @@ describe('defect 9: a server that does not answer', () => {
     expect(timers).toEqual([30_000]);
   });
 
+  it('is left when it goes over to another protocol, which nobody asked for', async () => {
+    const server = await endpoint();
+    server.script({ status: 101, headers: { connection: 'upgrade', upgrade: 'other' }, body: '' });
+    await expect(send(server.url, {}, { timeoutMs: 200 })).rejects.toThrow('no answer within 0.2 s');
+  });
+
   it('is left when the caller gives up', async () => {
     const server = await endpoint();
     server.script('hang');
@@ -173,12 +179,14 @@ describe('a proxy', () => {
     expect(connects).toEqual([{ target: server.url.host, authorization }]);
   });
 
-  it('may be spoken to over TLS', async () => {
-    const server = await endpoint(certificate);
-    const { url, connects } = await proxy({ tls: certificate });
-    url.hostname = 'localhost';
+  it('may be spoken to over TLS, and shows a certificate of its own name', async () => {
+    const server = await endpoint(await authority.issue('behind', { names: ['localhost'] }));
+    const { url, connects } = await proxy({ tls: await authority.issue('proxy', { names: ['127.0.0.1'] }) });
     const settings = { proxy: url, caBundleFile: authority.certificateFile };
-    expect((await send(server.url, settings)).status).toBe(200);
+    const target = new URL(server.url.href.replace('127.0.0.1', 'localhost'));
+    expect((await send(target, settings)).status).toBe(200);
+    url.hostname = 'localhost';
+    await expect(send(target, settings)).rejects.toMatchObject({ code: 'ERR_TLS_CERT_ALTNAME_INVALID' });
     expect(connects).toHaveLength(1);
   });
 
