@@ -4,7 +4,6 @@
  * tick of the file system's clock, so that one is read again.
  */
 import type { Account } from '../accounts/account.js';
-import type { Clock } from '../core/clock.js';
 import { type FileStamp, isSame, stampOf, statFile } from '../tokens/read-file.js';
 
 /** No file system in use has a coarser clock. */
@@ -18,12 +17,7 @@ interface Remembered {
 }
 
 export class CensusMemory {
-  readonly #clock: Clock;
   readonly #files = new Map<string, Remembered>();
-
-  constructor(clock: Clock) {
-    this.#clock = clock;
-  }
 
   /** The account of the file at `path`, where that is the same as when `note` was told of it. */
   async recall(path: string): Promise<Account | undefined> {
@@ -33,9 +27,9 @@ export class CensusMemory {
     return stats !== undefined && isSame(stampOf(stats), known.stamp) ? known.account : undefined;
   }
 
-  /** What was read, and when. */
-  note(path: string, account: Account, stamp: FileStamp): void {
-    if (isSettled(stamp, this.#clock.now())) this.#files.set(path, { stamp, account });
+  /** @param begunAt when it began to be read: what came later, be it in the same tick, may not have been seen */
+  note(path: string, account: Account, stamp: FileStamp, begunAt: number): void {
+    if (isSettled(stamp, begunAt)) this.#files.set(path, { stamp, account });
     else this.#files.delete(path);
   }
 

@@ -117,9 +117,10 @@ export async function readAnew(
   path: string,
   memory: CensusMemory | undefined,
 ): Promise<Found> {
+  const begunAt = options.clock.now();
   const found = await readAccount(options, path);
   // What cannot be used may be mended by a change of something else, such as the mode of its directory.
-  if ('stored' in found && found.stamp !== undefined) memory?.note(path, found.account, found.stamp);
+  if ('stored' in found && found.stamp !== undefined) memory?.note(path, found.account, found.stamp, begunAt);
   else memory?.forget(path);
   return found;
 }

@@ -1,7 +1,6 @@
 import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { systemClock } from '../../src/core/clock.js';
 import { mapConcurrently } from '../../src/core/concurrently.js';
 import { CensusMemory, isSettled } from '../../src/refresh/census-memory.js';
 import { readTokenText } from '../../src/tokens/read-file.js';
@@ -20,12 +19,12 @@ beforeEach(async () => {
   path = join(root.path, 'a@b.example');
   await writeFile(path, '{}');
   now = Date.now() + 10_000;
-  memory = new CensusMemory({ ...systemClock, now: () => now });
+  memory = new CensusMemory();
 });
 afterEach(() => root.remove());
 
 async function note(): Promise<void> {
-  memory.note(path, account, (await readTokenText(path)).stamp);
+  memory.note(path, account, (await readTokenText(path)).stamp, now);
 }
 
 it('knows a file that is as it was when it was read', async () => {
