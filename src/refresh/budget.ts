@@ -49,7 +49,7 @@ export class Budget {
   /** What its accounts take on average. */
   perMinute = 0;
   active = 0;
-  /** When all that was begun is paid for, at the limit's rate. */
+  /** When all that was begun is paid for, at the limit's rate; by the clock that never goes back. */
   paidAt = -Infinity;
   /** Booked, by minutes since the epoch. */
   readonly minutes = new Map<number, number>();

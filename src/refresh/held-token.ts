@@ -24,6 +24,9 @@ export interface TokenFacts {
   readonly writtenAt: number;
 }
 
+/** A token newer than this is not refreshed because a server refused it: the reason is another. */
+const justMadeMs = 60_000;
+
 /** When this account's tokens are refreshed. */
 export function policyOf({ grant, provider, refreshWindowSeconds }: Account): RefreshPolicy {
   const { minimumLifetimeSeconds, signInLife } = provider;
@@ -38,6 +41,11 @@ export function policyOf({ grant, provider, refreshWindowSeconds }: Account): Re
 /** The same, to be refreshed at another time. Written out: of what is spread each has a shape of its own. */
 export function dueAt({ answer, issuedAt, token, usableUntil }: HeldToken, at: number): HeldToken {
   return { token, answer, issuedAt, dueAt: at, usableUntil };
+}
+
+/** Not so one from the future: the clock was put back since then. */
+export function isJustMade({ issuedAt }: HeldToken, now: number): boolean {
+  return Math.abs(now - issuedAt) < justMadeMs;
 }
 
 /** Undefined when it cannot be used any more. `random` in [0, 1) spreads the refreshes of many accounts. */

@@ -94,24 +94,34 @@ export class RefreshPace {
 
   #advance(): void {
     const { clock, limits } = this.#whole;
-    for (const line of this.#lines.values())
-      while (line.urgent.length > 0 && line.allows(limits.mostAtOnce)) line.urgent.shift()!();
+    for (const [name, line] of this.#lines) {
+      if (line.urgent.length === 0 || !line.allows(limits.mostAtOnce)) continue;
+      this.#letOthersGo(name, line);
+      line.urgent.shift()!();
+    }
     let next = Infinity;
-    for (const line of this.#lines.values())
-      for (const place of line.waiting) {
-        if (!line.allows(limits.mostInBackground)) break;
-        const { freeAt } = line;
-        if (freeAt > clock.now()) {
-          next = Math.min(next, freeAt);
-          break;
-        }
-        place.go();
+    for (const [name, line] of this.#lines) {
+      const [place] = line.waiting;
+      if (place === undefined || !line.allows(limits.mostInBackground)) continue;
+      const { freeAt } = line;
+      if (freeAt > clock.monotonic()) {
+        next = Math.min(next, freeAt);
+        continue;
       }
+      this.#letOthersGo(name, line);
+      place.go();
+    }
     this.#timer?.cancel();
     this.#timer = undefined;
     if (next === Infinity) return;
-    const wait = Math.max(1, next - clock.now());
+    const wait = Math.max(1, next - clock.monotonic());
     this.#timer = clock.setTimer(wait, () => this.#advance(), { unref: true });
+  }
+
+  /** It is the last of all lines now: a long one shall not keep others from what they share. */
+  #letOthersGo(name: string, line: Line): void {
+    this.#lines.delete(name);
+    this.#lines.set(name, line);
   }
 }
 
@@ -171,7 +181,7 @@ class AccountPlace implements Place, Appointment {
     const { clock, limits } = this.#whole;
     const { budgets, urgent } = this.#line;
     const spend = () => {
-      for (const budget of budgets) budget.spend(clock.now());
+      for (const budget of budgets) budget.spend(clock.monotonic());
     };
     if (!this.#line.allows(limits.mostAtOnce))
       return new Promise((resolve) => {

@@ -11,7 +11,7 @@ import type { NewToken, StoredToken, TokenStore } from '../tokens/token.js';
 import { refreshOnce, type RefreshResult, type RequestGrant, type RequestRefresh } from './refresh-once.js';
 import { expiredOnArrival, mayPass, noTokenYet } from './failure.js';
 import { type Flight, takeOff } from './flight.js';
-import { dueAt, type HeldToken, holdToken, policyOf } from './held-token.js';
+import { dueAt, type HeldToken, holdToken, isJustMade, policyOf } from './held-token.js';
 import { type Place, RefreshPace } from './pace.js';
 import { RefreshLog } from './refresh-log.js';
 import { nextAttemptAt, type RefreshPolicy } from './schedule.js';
@@ -84,8 +84,6 @@ type State =
 const patienceMs = 5_000;
 /** A living holder of the lock ends within its own time-out of 30 s. */
 const lockPatienceMs = 45_000;
-/** A token newer than this is not refreshed because a server refused it: the reason is another. */
-const refusedGraceMs = 60_000;
 
 export function createRefresher(whom: RefreshedAccount, options: RefresherOptions): Refresher {
   return new AccountRefresher(whom, options);
@@ -132,7 +130,7 @@ class AccountRefresher implements Refresher {
     const state = this.#state;
     if (state.held?.token.secret.equals(secret) === true) {
       if (this.#flight === undefined) {
-        if (state.kind !== 'holding' || this.#now() - state.held.issuedAt < refusedGraceMs) return undefined;
+        if (state.kind !== 'holding' || isJustMade(state.held, this.#now())) return undefined;
         this.#state = { ...state, held: dueAt(state.held, 0), nextAt: this.#now() };
       }
       await this.#refresh().settled;

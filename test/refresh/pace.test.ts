@@ -1,6 +1,8 @@
 import * as fc from 'fast-check';
 import { describe, expect, it, test } from 'vitest';
 import { liveFor } from '../../bench/fleet-life.js';
+import type { OAuthClient } from '../../src/accounts/account.js';
+import type { Clock } from '../../src/core/clock.js';
 import { RefreshPace } from '../../src/refresh/pace.js';
 import * as schedule from '../../src/refresh/schedule.js';
 import { testAccount } from '../support/token-files.js';
@@ -114,5 +116,49 @@ describe('the pace of refreshes', () => {
     for (const place of places.slice(8, 30)) place.end();
     await clock.advance(60_000);
     expect(begun.length).toBeGreaterThan(21);
+  });
+
+  it('lets those of another client go in turn with those that wait in thousands', async () => {
+    const clock = new VirtualClock(1.9e12);
+    const pace = new RefreshPace(clock, () => 0.5);
+    const begun: string[] = [];
+    const wait = (name: string, changes: Partial<OAuthClient>) => {
+      const { client, provider } = testAccount(`/t/${name}`);
+      const place = pace.enter({ client: { ...client, ...changes }, provider });
+      place.turn(() => {
+        begun.push(name);
+        void place.begin();
+        place.end();
+      });
+    };
+    for (let number = 0; number < 100; number++) wait(`many ${number}`, {});
+    wait('few', { clientId: 'other' });
+    await clock.advance(2_000);
+    expect(begun).toHaveLength(22);
+    expect(begun).toContain('few');
+  });
+
+  it('goes on when the clock is put back', async () => {
+    const steady = new VirtualClock(1.9e12);
+    let putBackMs = 0;
+    const clock: Clock = {
+      now: () => steady.now() - putBackMs,
+      monotonic: () => steady.monotonic(),
+      setTimer: (delayMs, fire) => steady.setTimer(delayMs, fire),
+    };
+    const pace = new RefreshPace(clock, () => 0.5);
+    let begun = 0;
+    for (let number = 0; number < 25; number++) {
+      const place = pace.enter(testAccount(`/t/${number}`));
+      place.turn(() => {
+        begun++;
+        void place.begin();
+        place.end();
+      });
+    }
+    expect(begun).toBe(20);
+    putBackMs = 3_600_000;
+    await steady.advance(10_000);
+    expect(begun).toBe(25);
   });
 });

@@ -466,6 +466,13 @@ describe('a token that the server refused', () => {
     expect(asked).toEqual([]);
   });
 
+  it('is refreshed where the clock was put back to before its making', async () => {
+    await start(3600);
+    clock.leap(-7_200_000);
+    answers = [refreshedOutcome(1)];
+    expect(await renewed()).toBe('access-1');
+  });
+
   it('is refreshed once for all who ask, and not while backing off', async () => {
     await start(3600);
     clock.leap(61_000);
