@@ -228,6 +228,10 @@ describe.skipIf(postgresMissing())('accounts in PostgreSQL', () => {
     await daemon.says(/cannot be reached|closed|terminat/);
     // Another machine may have been given an account for it.
     expect(await replyToMail(port, stranger)).toMatch(/^454 4\.7\.0 .*database/);
+    // Nor is what is known of accounts given away for a configuration that nobody can serve by.
+    daemon.signal('SIGHUP');
+    await daemon.says(/"code":"store-unavailable".*configuration refused/);
+    expect(await replyToMail(port)).toMatch(/^250 /);
     await server.begin();
   });
 

@@ -1,4 +1,4 @@
-import { rm, writeFile } from 'node:fs/promises';
+import { rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { mapConcurrently } from '../../src/core/concurrently.js';
@@ -36,6 +36,17 @@ it('knows a file that is as it was when it was read', async () => {
 it('does not know a file that has changed, however long it is', async () => {
   await note();
   await writeFile(path, '[]');
+  expect(await memory.recall(path)).toBeUndefined();
+});
+
+it('does not know a file that has changed and was given its old time again', async () => {
+  await utimes(path, 1e9, 1e9);
+  await note();
+  const { ctimeMs } = await stat(path);
+  do {
+    await writeFile(path, '[]');
+    await utimes(path, 1e9, 1e9);
+  } while ((await stat(path)).ctimeMs === ctimeMs);
   expect(await memory.recall(path)).toBeUndefined();
 });
 

@@ -306,8 +306,13 @@ describe.skipIf(postgresMissing())('accounts in PostgreSQL', () => {
       expect(await both.rows.keysInUse()).toEqual(new Map([['new', 1]]));
       expect((await both.rows.readOne(name)).version).toBe(version);
       expect(await stored(await open(newKey))).toMatchObject({ refresh_token: 'refresh-0' });
-      const [row] = await (await open(oldKey)).list();
+      const withoutKey = await open(oldKey);
+      const [row] = await withoutKey.list();
       expect(row).toMatchObject({ problem: { code: 'token-unreadable' } });
+      // Nobody knows what else is in it.
+      await expect(withoutKey.signIn(name, { refresh_token: new Secret('r') }, true)).rejects.toMatchObject({
+        code: 'token-unreadable',
+      });
     });
   });
 
