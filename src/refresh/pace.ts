@@ -36,19 +36,21 @@ interface Whole {
   readonly random: () => number;
   readonly limits: Limits;
   readonly agenda: Agenda;
-  /** Lets go whoever may. */
-  readonly advance: () => void;
+  /** Lets go whoever may: of all lines, or the first of one that has grown. */
+  readonly advance: (grown?: Line) => void;
 }
 
 /** Where those stand that have the same provider, client id and host. */
 class Line {
+  readonly name: string;
   readonly budgets: readonly Budget[];
   /** What falls due. */
   readonly waiting = new Set<AccountPlace>();
   /** What messages wait for. */
   readonly urgent: (() => void)[] = [];
 
-  constructor(budgets: readonly Budget[]) {
+  constructor(name: string, budgets: readonly Budget[]) {
+    this.name = name;
     this.budgets = budgets;
   }
 
@@ -66,11 +68,14 @@ export class RefreshPace {
   readonly #budgets = new Map<string, Budget>();
   readonly #lines = new Map<string, Line>();
   #timer: Timer | undefined;
+  #advancesAt = Infinity;
 
   /** @param share of the limits that is this machine's, in (0, 1] */
   constructor(clock: Clock, random: () => number, share = 1) {
     const agenda = new Agenda(clock);
-    this.#whole = { clock, random, limits: limitsOf(share), agenda, advance: () => this.#advance() };
+    // All lines for each account that falls due would be too many, where each has a client of its own.
+    const advance = (grown?: Line) => (grown === undefined ? this.#advance() : this.#letOneGo(grown));
+    this.#whole = { clock, random, limits: limitsOf(share), agenda, advance };
   }
 
   enter({ client, provider }: Pick<Account, 'client' | 'provider'>): Place {
@@ -81,8 +86,13 @@ export class RefreshPace {
     ];
     const name = words.join('\n');
     let line = this.#lines.get(name);
-    if (line === undefined)
-      this.#lines.set(name, (line = new Line(words.map((word) => this.#budgetOf(word)))));
+    if (line === undefined) {
+      line = new Line(
+        name,
+        words.map((word) => this.#budgetOf(word)),
+      );
+      this.#lines.set(name, line);
+    }
     return new AccountPlace(this.#whole, line);
   }
 
@@ -93,35 +103,42 @@ export class RefreshPace {
   }
 
   #advance(): void {
-    const { clock, limits } = this.#whole;
-    for (const [name, line] of this.#lines) {
+    const { limits } = this.#whole;
+    // Who went is the last of all lines then, and its turn comes again after theirs.
+    for (const line of this.#lines.values()) {
       if (line.urgent.length === 0 || !line.allows(limits.mostAtOnce)) continue;
-      this.#letOthersGo(name, line);
+      this.#letOthersGo(line);
       line.urgent.shift()!();
     }
-    let next = Infinity;
-    for (const [name, line] of this.#lines) {
-      const [place] = line.waiting;
-      if (place === undefined || !line.allows(limits.mostInBackground)) continue;
-      const { freeAt } = line;
-      if (freeAt > clock.monotonic()) {
-        next = Math.min(next, freeAt);
-        continue;
-      }
-      this.#letOthersGo(name, line);
-      place.go();
-    }
-    this.#timer?.cancel();
-    this.#timer = undefined;
-    if (next === Infinity) return;
-    const wait = Math.max(1, next - clock.monotonic());
-    this.#timer = clock.setTimer(wait, () => this.#advance(), { unref: true });
+    for (const line of this.#lines.values()) this.#letOneGo(line);
   }
 
-  /** It is the last of all lines now: a long one shall not keep others from what they share. */
-  #letOthersGo(name: string, line: Line): void {
-    this.#lines.delete(name);
-    this.#lines.set(name, line);
+  /** The first that waits there; if that may go later only, all lines are looked at then. */
+  #letOneGo(line: Line): void {
+    const { clock, limits } = this.#whole;
+    const [place] = line.waiting;
+    if (place === undefined || !line.allows(limits.mostInBackground)) return;
+    if (line.freeAt > clock.monotonic()) return this.#advanceAt(line.freeAt);
+    this.#letOthersGo(line);
+    place.go();
+  }
+
+  #advanceAt(at: number): void {
+    if (at >= this.#advancesAt) return;
+    const { clock } = this.#whole;
+    this.#timer?.cancel();
+    this.#advancesAt = at;
+    const advance = () => {
+      this.#advancesAt = Infinity;
+      this.#advance();
+    };
+    this.#timer = clock.setTimer(Math.max(1, at - clock.monotonic()), advance, { unref: true });
+  }
+
+  /** A long line shall not keep others from what they share. */
+  #letOthersGo(line: Line): void {
+    this.#lines.delete(line.name);
+    this.#lines.set(line.name, line);
   }
 }
 
@@ -163,7 +180,7 @@ class AccountPlace implements Place, Appointment {
 
   due(): void {
     this.#line.waiting.add(this);
-    this.#whole.advance();
+    this.#whole.advance(this.#line);
   }
 
   /** Its turn has come. */
