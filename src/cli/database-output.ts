@@ -29,9 +29,8 @@ export async function openDatabaseOutput(
   const exists = new AppError('token-exists', `${place} is there already`, {
     hint: 'to replace its token, add --overwrite-existing-token',
   });
-  const [row] = await database.list([name]);
+  const row = await database.rowToSignIn(name);
   if (row !== undefined && !overwrite) throw exists;
-  if (row !== undefined && 'problem' in row && row.problem.code === 'token-unreadable') throw row.problem;
   const output: TokenOutput = {
     path: place,
     existing: row !== undefined && 'text' in row ? database.token(row).overrides : undefined,

@@ -35,7 +35,7 @@ export interface AccountSignInOptions extends LockOptions {
   readonly database: AccountDatabase | undefined;
 }
 
-/** Throws AppError token-unwritable, keyring-unavailable, store-unavailable, account-incomplete, config-invalid, or as loginError. */
+/** Throws AppError token-unwritable, token-unreadable, keyring-unavailable, store-unavailable, account-incomplete, config-invalid, or as loginError. */
 export async function beginAccountSignIn(
   account: Account,
   redirectUri: string,
@@ -85,7 +85,7 @@ async function openPlace(
   const { database } = options;
   if (database !== undefined) {
     const row = basename(tokenFile);
-    await database.list([row]);
+    await database.rowToSignIn(row);
     return (fields) => database.signIn(row, fields, true);
   }
   const writing = { ...options, overwrite: true, keyring: tokenStore === 'keyring' };

@@ -139,15 +139,24 @@ export class AccountDatabase {
   }
 
   /**
+   * The row that a sign-in would be written into. Throws AppError token-unreadable for one whose key is missing: nobody
+   * knows what else is in it.
+   */
+  async rowToSignIn(name: string): Promise<AccountRow | UnreadableRow | undefined> {
+    const [row] = await this.rows.read([name]);
+    if (row !== undefined && 'problem' in row && row.problem.code === 'token-unreadable') throw row.problem;
+    return row;
+  }
+
+  /**
    * Puts the fields of a new sign-in into the row, in which all else stays, or makes one. False when there is one that may not
-   * be replaced. Throws AppError token-unreadable for a row whose key is missing.
+   * be replaced. Throws as `rowToSignIn` does.
    */
   async signIn(name: string, fields: TokenFields, overwrite: boolean): Promise<boolean> {
     const place = this.placeOf(name);
     for (;;) {
-      const [row] = await this.rows.read([name]);
+      const row = await this.rowToSignIn(name);
       if (row !== undefined && !overwrite) return false;
-      if (row !== undefined && 'problem' in row && row.problem.code === 'token-unreadable') throw row.problem;
       // A damaged one has nothing worth keeping.
       const text = editFields(row !== undefined && 'text' in row ? row.text : '{}', fields, place);
       const now = this.#options.clock.now();

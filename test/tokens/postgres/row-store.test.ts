@@ -8,6 +8,7 @@ import { type Clock, systemClock } from '../../../src/core/clock.js';
 import { Secret } from '../../../src/core/secret.js';
 import { changedRows } from '../../../src/refresh/database-census.js';
 import { refreshOnce, type RequestRefresh } from '../../../src/refresh/refresh-once.js';
+import { beginAccountSignIn } from '../../../src/refresh/account-sign-in.js';
 import { AccountDatabase } from '../../../src/tokens/postgres/accounts.js';
 import { setUpStatement } from '../../../src/tokens/postgres/schema.js';
 import { ownIdentity } from '../../../src/tokens/process-identity.js';
@@ -310,9 +311,16 @@ describe.skipIf(postgresMissing())('accounts in PostgreSQL', () => {
       const [row] = await withoutKey.list();
       expect(row).toMatchObject({ problem: { code: 'token-unreadable' } });
       // Nobody knows what else is in it.
-      await expect(withoutKey.signIn(name, { refresh_token: new Secret('r') }, true)).rejects.toMatchObject({
-        code: 'token-unreadable',
-      });
+      const unreadable = { code: 'token-unreadable' };
+      await expect(withoutKey.signIn(name, {}, true)).rejects.toMatchObject(unreadable);
+      const options = {
+        clock: systemClock,
+        random: Math.random,
+        database: withoutKey,
+        current: () => undefined,
+      };
+      const begun = beginAccountSignIn(testAccount(withoutKey.placeOf(name)), 'http://127.0.0.1/', options);
+      await expect(begun).rejects.toMatchObject(unreadable);
     });
   });
 
