@@ -86,7 +86,7 @@ class LiveRoster implements Roster {
   readonly #said = new Set<string>();
   #lookups = new Lookups(this.#members, undefined);
   readonly #scans = new ScanQueue((changed) => this.#scan(changed));
-  readonly #memory = new CensusMemory();
+  readonly #memory: CensusMemory;
   #linked: ReadonlySet<string> = new Set();
   #addsMany = false;
   #opened: Promise<void> = Promise.resolve();
@@ -95,6 +95,7 @@ class LiveRoster implements Roster {
   constructor(options: RosterOptions) {
     this.#options = options;
     const { clock, database, logger } = options;
+    this.#memory = new CensusMemory(clock);
     this.#watch =
       database === undefined
         ? watchDirectories({ clock, logger, onChange: (paths) => this.#lookAtFiles(paths) })

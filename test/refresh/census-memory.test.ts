@@ -1,6 +1,7 @@
 import { rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
+import { systemClock } from '../../src/core/clock.js';
 import { mapConcurrently } from '../../src/core/concurrently.js';
 import { CensusMemory, isSettled } from '../../src/refresh/census-memory.js';
 import { readTokenText } from '../../src/tokens/read-file.js';
@@ -19,7 +20,7 @@ beforeEach(async () => {
   path = join(root.path, 'a@b.example');
   await writeFile(path, '{}');
   now = Date.now() + 10_000;
-  memory = new CensusMemory();
+  memory = new CensusMemory(systemClock);
 });
 afterEach(() => root.remove());
 
@@ -48,6 +49,20 @@ it('does not know a file that has changed and was given its old time again', asy
     await utimes(path, 1e9, 1e9);
   } while ((await stat(path)).ctimeMs === ctimeMs);
   expect(await memory.recall(path)).toBeUndefined();
+});
+
+it('looks at many, now and in the background, and sees in either way which have changed', async () => {
+  const paths = Array.from({ length: 200 }, (_, number) => join(root.path, `${number}@b.example`));
+  for (const each of paths) {
+    await writeFile(each, '{}');
+    memory.note(each, account, (await readTokenText(each)).stamp, now);
+  }
+  const changed = paths.filter((_, number) => number % 7 === 0);
+  for (const each of changed) await writeFile(each, '[1]');
+  await rm(paths[1]!);
+  const known: string[] = [];
+  for (const each of paths) if ((await memory.recall(each)) !== undefined) known.push(each);
+  expect(known).toEqual(paths.filter((each) => each !== paths[1] && !changed.includes(each)));
 });
 
 it('does not know a file that may change again and look the same', async () => {
