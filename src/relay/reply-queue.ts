@@ -16,20 +16,24 @@ export class ReplyQueue {
   readonly session: string;
   readonly #places: Place[] = [];
   readonly #flush: () => void;
-  #flushing = false;
+  /** Replies that may leave, and how many. Put together while they are at hand: with many clients they would not be later. */
+  #ready = '';
+  #readyCount = 0;
 
   /** @param write gets all that is ready at the end of a turn of the event loop. */
   constructor(session: string, write: (text: string) => void) {
     this.session = session;
     this.#flush = () => {
-      this.#flushing = false;
-      write(this.#takeReady());
+      const ready = this.#ready;
+      this.#ready = '';
+      this.#readyCount = 0;
+      write(ready);
     };
   }
 
-  /** Commands that have no reply yet, or one that waits for an earlier one. */
+  /** Commands whose reply has not been written yet. */
   get pending(): number {
-    return this.#places.length;
+    return this.#places.length + this.#readyCount;
   }
 
   /** Takes the place of the next command. */
@@ -41,18 +45,13 @@ export class ReplyQueue {
 
   /** Called by a place that has its reply now. */
   answered(place: Place): void {
-    if (this.#flushing || this.#places[0] !== place) return;
-    this.#flushing = true;
-    atTurnEnd(this.#flush);
-  }
-
-  #takeReady(): string {
-    let text = '';
+    if (this.#places[0] !== place) return;
+    if (this.#readyCount === 0) atTurnEnd(this.#flush);
     for (let first = this.#places[0]; first?.text !== undefined; first = this.#places[0]) {
-      text += first.text;
+      this.#ready += first.text;
+      this.#readyCount++;
       this.#places.shift();
     }
-    return text;
   }
 }
 
