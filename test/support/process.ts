@@ -138,16 +138,30 @@ export async function eventually<T>(
   }
 }
 
+/**
+ * Below the ports that the kernel gives to whoever asks for none in particular, so that none is taken between its choice
+ * and its use; each process begins elsewhere, and gives none twice soon.
+ */
+const firstPort = 10_000;
+const endOfPorts = 30_000;
+let nextPort = firstPort + (process.pid % 200) * 100;
+
 /** A TCP port of 127.0.0.1 that nothing listens on at the moment. */
 export async function freePort(): Promise<number> {
+  for (;;) {
+    const port = nextPort;
+    nextPort = port + 1 < endOfPorts ? port + 1 : firstPort;
+    if (await isFree(port)) return port;
+  }
+}
+
+async function isFree(port: number): Promise<boolean> {
   const server = createServer();
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject).listen(0, '127.0.0.1', resolve);
+  const listening = await new Promise<boolean>((resolve) => {
+    server.once('error', () => resolve(false)).listen(port, '127.0.0.1', () => resolve(true));
   });
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  if (address === null || typeof address === 'string') throw new Error('no port was given');
-  return address.port;
+  if (listening) await new Promise((resolve) => server.close(resolve));
+  return listening;
 }
 
 /** Whether somebody takes connections at this port of 127.0.0.1. */

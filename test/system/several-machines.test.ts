@@ -134,7 +134,7 @@ describe.skipIf(programsMissing('haproxy') || postgresMissing())(
       };
       const serve = startProgram(process.execPath, [binaryPath, 'serve'], { name: 'mailbearer serve', env });
       teardown.add(serve);
-      await serve.waitForOutput(/ready/);
+      await serve.waitForOutput(/"msg":"ready"/);
       return { ...machine, serve };
     }
 
