@@ -144,7 +144,7 @@ export async function eventually<T>(
  */
 const firstPort = 10_000;
 const endOfPorts = 30_000;
-let nextPort = firstPort + (process.pid % 200) * 100;
+let nextPort = firstPort + (process.pid % 20) * 1_000;
 
 /** A TCP port of 127.0.0.1 that nothing listens on at the moment. */
 export async function freePort(): Promise<number> {
