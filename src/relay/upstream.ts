@@ -6,7 +6,7 @@
 import type { Socket } from 'node:net';
 import type { SubmittingAccount } from '../accounts/account.js';
 import { AppError, describeCause, toAppError } from '../core/errors.js';
-import type { BodyPart } from '../protocol/smtp/body.js';
+import { type BodyPart, shortPartOctets } from '../protocol/smtp/body.js';
 import type { Extensions } from '../protocol/smtp/client.js';
 import { type Reply, ReplyReader, replyText } from '../protocol/smtp/reply.js';
 import { type ClientStage, clientStages } from '../protocol/smtp/states.js';
@@ -31,9 +31,6 @@ export interface UpstreamOwner {
   /** There is room for more of the message again. */
   upstreamDrained(): void;
 }
-
-/** A part of a message of at most so many octets leaves with what else is due, like a command. */
-const smallOctets = 16_000;
 
 export interface UpstreamOptions {
   readonly account: SubmittingAccount;
@@ -141,7 +138,8 @@ export class UpstreamSession implements Expiring {
     if (end !== undefined) this.#expect(end);
     if (text !== undefined) return this.#put(text);
     for (const piece of pieces) {
-      if (piece.length <= smallOctets) {
+      // It leaves with what else is due, like a command.
+      if (piece.length <= shortPartOctets) {
         this.#put(piece.toString('latin1'));
       } else {
         this.#flush();

@@ -20,25 +20,27 @@ async function daemonOf(configuration: object): Promise<{ daemon: Daemon; port: 
 const reconfigure = (daemon: Daemon, configuration: object) =>
   daemon.reconfigure(parseConfig(configuration, undefined).config);
 
+/** A configuration whose one account submits to `upstream`. */
+async function oneAccount(settings: object = {}) {
+  const root = await temporaryDirectory();
+  afterwards(() => root.remove());
+  await writeTokenFile(join(root.path, 'a@b.example'), systemClock, 3600);
+  const upstream = await upstreamWith();
+  const smtp = { host: '127.0.0.1', port: upstream.port, tls: 'none' };
+  const configuration = {
+    client_id: 'id',
+    token_endpoint: 'http://127.0.0.1:9',
+    token_dir: root.path,
+    state_dir: root.path,
+    relay: { listen: '127.0.0.1:0' },
+    accounts: { 'a@b.example': { smtp, senders: ['a@example.org'], ...settings } },
+  };
+  return { configuration, upstream };
+}
+
 describe('another configuration', () => {
   it('ends idle sessions of the one before at once, though one of its clients stays', async () => {
-    const root = await temporaryDirectory();
-    afterwards(() => root.remove());
-    await writeTokenFile(join(root.path, 'a@b.example'), systemClock, 3600);
-    const upstream = await upstreamWith();
-    const configuration = {
-      client_id: 'id',
-      token_endpoint: 'http://127.0.0.1:9',
-      token_dir: root.path,
-      state_dir: root.path,
-      relay: { listen: '127.0.0.1:0' },
-      accounts: {
-        'a@b.example': {
-          smtp: { host: '127.0.0.1', port: upstream.port, tls: 'none' },
-          senders: ['a@example.org'],
-        },
-      },
-    };
+    const { configuration, upstream } = await oneAccount();
     const { daemon, port } = await daemonOf(configuration);
     const client = await greetedClient(port);
     await submit(client);
@@ -49,24 +51,7 @@ describe('another configuration', () => {
   });
 
   it('gives an account another share of what its provider allows', async () => {
-    const root = await temporaryDirectory();
-    afterwards(() => root.remove());
-    await writeTokenFile(join(root.path, 'a@b.example'), systemClock, 3600);
-    const upstream = await upstreamWith();
-    const configuration = {
-      client_id: 'id',
-      token_endpoint: 'http://127.0.0.1:9',
-      token_dir: root.path,
-      state_dir: root.path,
-      relay: { listen: '127.0.0.1:0' },
-      accounts: {
-        'a@b.example': {
-          smtp: { host: '127.0.0.1', port: upstream.port, tls: 'none' },
-          max_sessions: 2,
-          senders: ['a@example.org'],
-        },
-      },
-    };
+    const { configuration } = await oneAccount({ max_sessions: 2 });
     const { daemon, port } = await daemonOf({ ...configuration, share: 0.5 });
     /** To the first that is answered of five, four of whom may wait, while a message is under way. */
     const firstOfFive = async () => {

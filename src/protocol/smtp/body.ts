@@ -57,7 +57,7 @@ export class BodyScanner {
   scan(chunk: Buffer): BodyPart {
     const data = this.#held.length === 0 ? chunk : Buffer.concat([this.#held, chunk]);
     this.#held = empty;
-    const mayGlance = !this.#unsafe && !this.#refuseBareNewlines && data.length <= glanceOctets;
+    const mayGlance = !this.#unsafe && !this.#refuseBareNewlines && data.length <= shortPartOctets;
     const whole = mayGlance ? endAtAGlance(data) : undefined;
     if (whole !== undefined) return whole;
     // Most chunks of most messages (base64, a line of text) hold no dot at all.
@@ -100,8 +100,8 @@ export class BodyScanner {
   }
 }
 
-/** As much as leaves as text (see upstream.ts): what is made of it here is of use there. */
-const glanceOctets = 16_000;
+/** A part of a message of at most so many octets is read, and leaves, as text. */
+export const shortPartOctets = 16_000;
 const endMark = '\r\n.\r\n';
 
 /**
