@@ -65,8 +65,9 @@ export class AccountSessions implements UpstreamHome {
   readonly #options: AccountSessionsOptions;
   readonly #turnstile: Turnstile;
   readonly #patience: Patience;
+  /** All that live: those in `#idle`, and those that serve a message. */
+  readonly #sessions = new Set<UpstreamSession>();
   readonly #idle: UpstreamSession[] = [];
-  readonly #leased = new Set<UpstreamSession>();
   #opening = 0;
   #closed = false;
 
@@ -79,7 +80,7 @@ export class AccountSessions implements UpstreamHome {
 
   get occupancy(): Occupancy {
     return {
-      busy: this.#leased.size,
+      busy: this.#sessions.size - this.#idle.length,
       idle: this.#idle.length,
       opening: this.#opening,
       waiting: this.#turnstile.waiting,
@@ -90,9 +91,7 @@ export class AccountSessions implements UpstreamHome {
   acquire(live: LiveAccount, fresh: boolean, asker: Asker): UpstreamSession | Promise<UpstreamSession> {
     const turn = this.#turnstile.enter(asker.isWanted);
     const idle = turn === undefined && !fresh ? this.#takeIdle() : undefined;
-    if (idle === undefined) return this.#acquireLater(turn, live, fresh, asker.session);
-    this.#leased.add(idle);
-    return idle;
+    return idle ?? this.#acquireLater(turn, live, fresh, asker.session);
   }
 
   async #acquireLater(
@@ -105,11 +104,8 @@ export class AccountSessions implements UpstreamHome {
     const startedAt = clock.monotonic();
     if (turn !== undefined) await turn;
     try {
-      const session =
-        (fresh ? undefined : this.#takeIdle()) ??
-        (await this.#openWithin(longestStartMs - (clock.monotonic() - startedAt), live, client));
-      this.#leased.add(session);
-      return session;
+      const idle = fresh ? undefined : this.#takeIdle();
+      return idle ?? (await this.#openWithin(longestStartMs - (clock.monotonic() - startedAt), live, client));
     } catch (error) {
       this.#turnstile.leave();
       throw error;
@@ -129,23 +125,25 @@ export class AccountSessions implements UpstreamHome {
   }
 
   ended(session: UpstreamSession): void {
+    this.#sessions.delete(session);
+    this.#turnstile.connections--;
     const index = this.#idle.indexOf(session);
     if (index >= 0) this.#idle.splice(index, 1);
-    this.#turnstile.connections--;
-    if (this.#leased.delete(session)) this.#turnstile.leave();
+    else this.#turnstile.leave();
   }
 
   /** Those that are idle say good-bye; the others end, too, when they are released or the relay stops. */
   close(): void {
     this.#closed = true;
     for (const session of [...this.#idle]) session.quit();
-    if (this.#options.signal.aborted) for (const session of [...this.#leased]) session.destroy();
+    if (this.#options.signal.aborted) for (const session of [...this.#sessions]) session.destroy();
   }
 
   #takeIdle(): UpstreamSession | undefined {
-    for (let session = this.#idle.pop(); session !== undefined; session = this.#idle.pop()) {
+    // One that ends leaves the list by itself.
+    for (let session = this.#idle.at(-1); session !== undefined; session = this.#idle.at(-1)) {
       if (session.isMidReply) session.destroy();
-      else if (this.#isUsable(session)) return session;
+      else if (this.#isUsable(session)) return this.#idle.pop();
       else session.quit();
     }
     return undefined;
@@ -160,7 +158,7 @@ export class AccountSessions implements UpstreamHome {
     if (this.#closed || !this.#isUsable(session)) return session.quit();
     this.#idle.push(session);
     session.idleUntil(this.#options.deadlines.in(idleMs));
-    if (this.#leased.delete(session)) this.#turnstile.leave();
+    this.#turnstile.leave();
   }
 
   /** Opens a session, or throws AppError upstream-timeout after `limitMs`. */
@@ -236,7 +234,16 @@ export class AccountSessions implements UpstreamHome {
       this.#options.extensions.learn(account.submission.smtp, login.extensions);
       this.#patience.accepted();
       figures.logins.add(clock.monotonic() - startedAt);
-      return new UpstreamSession(login, { account, token, deadlines, dialogue, figures, home: this });
+      const session = new UpstreamSession(login, {
+        account,
+        token,
+        deadlines,
+        dialogue,
+        figures,
+        home: this,
+      });
+      this.#sessions.add(session);
+      return session;
     } catch (error) {
       figures.loginsFailed++;
       this.#turnstile.connections--;
@@ -248,6 +255,6 @@ export class AccountSessions implements UpstreamHome {
 
   /** A session that must be fresh takes the place of an idle one, never one more than the provider allows. */
   #makeRoom(): void {
-    while (this.#idle.length > 0 && !this.#turnstile.hasRoom) this.#idle.shift()?.quit();
+    while (this.#idle.length > 0 && !this.#turnstile.hasRoom) this.#idle[0]?.quit();
   }
 }

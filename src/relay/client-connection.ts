@@ -22,6 +22,8 @@ const mostPendingReplies = 1000;
 export interface ConnectionUser {
   /** Octets that are valid during the call. */
   receive(lent: Buffer): void;
+  /** There is something to do that had to wait for replies to go out. */
+  readonly awaitsReplies: boolean;
   /** Replies went out, or the client reads again: more may be handled now. */
   proceed(): void;
   /** All that follows comes and goes in TLS. */
@@ -249,8 +251,9 @@ export class ClientConnection implements Expiring {
       this.#socket.pause();
       return this.#handshake(this.#options.tls);
     }
-    if (!this.#leaving) this.#user.proceed();
-    else if (this.#replies.pending === 0) this.#close();
+    if (this.#leaving) {
+      if (this.#replies.pending === 0) this.#close();
+    } else if (this.#paused || this.#congested || this.#user.awaitsReplies) this.#user.proceed();
   }
 
   /** After what has been written; a client that does not read it is cut off. */

@@ -36,16 +36,16 @@ export class ClientTime {
   }
 
   next(): number {
-    return Math.min(this.#deadlines.in(this.#silenceSeconds * 1000), this.#stageEndsAt);
+    return Math.min(this.#deadlines.in(this.#silenceSeconds() * 1000), this.#stageEndsAt);
   }
 
   /** What to tell a client whose time is up. */
   get verdict(): string {
     if (this.#stageEndsAt <= this.#deadlines.in(0)) return 'This took too long, closing the connection';
-    return `Silent for ${formatDuration(this.#silenceSeconds)}, closing the connection`;
+    return `Silent for ${formatDuration(this.#silenceSeconds())}, closing the connection`;
   }
 
-  get #silenceSeconds(): number {
+  #silenceSeconds(): number {
     return this.#inBody ? this.#limits.dataSeconds : this.#limits.commandSeconds;
   }
 }

@@ -5,30 +5,23 @@ import type { Logger } from '../core/logger.js';
 import { type Reply, replyText } from '../protocol/smtp/reply.js';
 import type { MessageCounts, RelayFigures } from './figures.js';
 
-export interface SenderFacts {
+/** What became of a message that was begun. */
+export interface MessageResult {
+  /** What the client was told. */
+  readonly reply: Reply;
+  /** Recipients that the upstream accepted. */
+  readonly recipients?: number;
+  /** As sent upstream: dot-stuffed, with the end mark. */
+  readonly octets?: number;
+  readonly cause?: AppError | undefined;
+}
+
+export interface MessageFacts extends MessageResult {
   /** Undefined when no account was found for the sender. */
   readonly account: string | undefined;
   readonly from: string;
   /** From MAIL to the last reply. */
   readonly ms: number;
-}
-
-/** What became of a message that was begun. */
-export interface MessageResult {
-  readonly reply: Reply;
-  readonly recipients: number;
-  readonly octets: number;
-  readonly cause: AppError | undefined;
-}
-
-export interface MessageFacts extends SenderFacts {
-  /** Recipients that the upstream accepted. */
-  readonly recipients?: number;
-  /** As sent upstream: dot-stuffed, with the end mark. */
-  readonly octets?: number;
-  /** What the client was told. */
-  readonly reply: Reply;
-  readonly cause?: AppError | undefined;
 }
 
 interface MessageLogOptions {
@@ -40,11 +33,13 @@ interface MessageLogOptions {
 export class MessageLog {
   readonly #options: MessageLogOptions;
   readonly #session: string;
-  /** Begins with the last sender, who in most sessions is the next one, too. */
+  #from = '';
+  /** Milliseconds of `clock.monotonic()`. */
+  #beganAt = 0;
+  /** Begins with the last account and sender, which in most sessions are the next one's, too. */
   #ofSender: Logger | undefined;
   #counts: MessageCounts | undefined;
   #account: string | undefined;
-  #from = '';
 
   /** @param session its id */
   constructor(options: MessageLogOptions, session: string) {
@@ -52,15 +47,22 @@ export class MessageLog {
     this.#session = session;
   }
 
+  /** MAIL was said. @returns when, in milliseconds of `clock.monotonic()` */
+  begin(from: string): number {
+    if (from !== this.#from) this.#ofSender = undefined;
+    this.#from = from;
+    return (this.#beganAt = this.#options.clock.monotonic());
+  }
+
   /** Written out, not spread: it is on the path of every message, and spreading costs a tenth of all the relay does. */
-  enter(facts: MessageFacts): void {
-    const { account, from, recipients, octets, reply, cause, ms } = facts;
+  enter(account: string | undefined, { recipients, octets, reply, cause }: MessageResult): void {
     const { clock, figures } = this.#options;
-    const logger = this.#for(account, from);
+    const logger = this.#for(account);
     const counts = (this.#counts ??= figures.countsOf(account));
     const text = replyText(reply);
+    const ms = this.#elapsedMs();
     figures.messages.add(ms);
-    figures.remember(clock.now(), facts);
+    figures.remember(clock.now(), { account, from: this.#from, recipients, octets, reply, cause, ms });
     if (reply.code < 300) {
       counts.sent++;
       counts.octets += octets ?? 0;
@@ -76,17 +78,20 @@ export class MessageLog {
   }
 
   /** The client was gone before the message had ended; nobody was told anything. */
-  cutOff({ account, from, ms }: SenderFacts): void {
+  cutOff(account: string): void {
     this.#options.figures.countsOf(account).cutOff++;
-    this.#for(account, from).warn({ ms }, 'message cut off by the client, and not sent');
+    this.#for(account).warn({ ms: this.#elapsedMs() }, 'message cut off by the client, and not sent');
   }
 
-  #for(account: string | undefined, from: string): Logger {
-    if (this.#ofSender === undefined || account !== this.#account || from !== this.#from) {
-      this.#ofSender = this.#options.logger.with({ session: this.#session, account, from });
+  #elapsedMs(): number {
+    return Math.round(this.#options.clock.monotonic() - this.#beganAt);
+  }
+
+  #for(account: string | undefined): Logger {
+    if (this.#ofSender === undefined || account !== this.#account) {
+      this.#ofSender = this.#options.logger.with({ session: this.#session, account, from: this.#from });
       this.#counts = undefined;
       this.#account = account;
-      this.#from = from;
     }
     return this.#ofSender;
   }

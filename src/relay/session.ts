@@ -22,7 +22,7 @@ import {
   refuseSize,
 } from './extensions.js';
 import { logLimit, SessionTally, tooManyErrors } from './limits.js';
-import { MessageLog, type MessageResult, type SenderFacts } from './message-log.js';
+import { MessageLog, type MessageResult } from './message-log.js';
 import type { Offer } from './offer.js';
 import type { ReplyPlace } from './reply-queue.js';
 import { type SessionContext, tlsFor } from './session-context.js';
@@ -50,7 +50,8 @@ export class ClientSession implements ConnectionUser, TransactionObserver {
   #transaction: Transaction | undefined;
   /** Answers RCPT and DATA that come after a transaction was refused. */
   #refusal: Reply | undefined;
-  #startedAt = 0;
+  /** The last MAIL's path, and the sender that it means. */
+  #path = '';
   #sender = '';
   /** Events that became possible while another event is being handled wait for their turn. */
   readonly #proceed = () => this.proceed();
@@ -103,9 +104,13 @@ export class ClientSession implements ConnectionUser, TransactionObserver {
     this.#protocol.keepInput();
   }
 
+  get awaitsReplies(): boolean {
+    return this.#protocol.pendingOctets > 0 || this.#inputEnded || this.#shuttingDown;
+  }
+
   /** Handles all events that are there, unless the client must wait or read first. */
   proceed(): void {
-    while (this.#connection.isOpen && !this.#mustPause) {
+    while (this.#connection.isOpen && !this.#mustPause()) {
       const event = this.#protocol.nextEvent();
       if (event === undefined) {
         this.#leaveWhenDone();
@@ -118,7 +123,7 @@ export class ClientSession implements ConnectionUser, TransactionObserver {
       else this.#command(event);
     }
     if (!this.#connection.isOpen) return;
-    if (this.#mustPause || this.#protocol.pendingOctets > mostPendingOctets) this.#connection.pause();
+    if (this.#mustPause() || this.#protocol.pendingOctets > mostPendingOctets) this.#connection.pause();
     else this.#connection.resume();
   }
 
@@ -138,13 +143,13 @@ export class ClientSession implements ConnectionUser, TransactionObserver {
   closed(): void {
     const transaction = this.#transaction;
     this.#transaction = undefined;
-    if (transaction?.isInBody) this.#messages.cutOff(this.#senderFacts(transaction.live.account.name));
+    if (transaction?.isInBody) this.#messages.cutOff(transaction.live.account.name);
     transaction?.abandon('by-disconnect');
     this.#auth?.close();
     this.#onClose();
   }
 
-  get #mustPause(): boolean {
+  #mustPause(): boolean {
     const congested = this.#protocol.isInBody && (this.#transaction?.isCongested ?? false);
     return congested || this.#connection.mustRead;
   }
@@ -226,10 +231,12 @@ export class ClientSession implements ConnectionUser, TransactionObserver {
       this.#atLimit(place, tooMany);
       return this.#connection.leave();
     }
-    this.#startedAt = this.#context.clock.monotonic();
-    this.#time.transactionBegan(this.#startedAt);
-    const sender = senderOf(command);
-    if (sender !== this.#sender) this.#sender = sender; // The same string is the one that has been hashed.
+    if (command.path !== this.#path) {
+      // Else it is the same string, which has been hashed.
+      this.#path = command.path;
+      this.#sender = senderOf(command);
+    }
+    this.#time.transactionBegan(this.#messages.begin(this.#sender));
     const parameterRefusal =
       refuseParameters(command) ?? refuseSize(command, this.#context.settings.limits.messageOctets);
     if (parameterRefusal !== undefined) return this.#refuse(place, parameterRefusal);
@@ -267,10 +274,7 @@ export class ClientSession implements ConnectionUser, TransactionObserver {
     this.#protocol.endAnswered();
     this.#transaction = undefined;
     this.#time.free();
-    const { reply, recipients, octets, cause } = result;
-    const { name: account } = live.account;
-    const from = this.#sender;
-    this.#messages.enter({ account, from, recipients, octets, reply, cause, ms: this.#elapsedMs });
+    this.#messages.enter(live.account.name, result);
   }
 
   drained(): void {
@@ -288,15 +292,7 @@ export class ClientSession implements ConnectionUser, TransactionObserver {
     this.#time.free();
     this.#refusal = reply;
     this.#protocol.transactionOver();
-    this.#messages.enter({ ...this.#senderFacts(account), reply, cause });
-  }
-
-  #senderFacts(account: string | undefined): SenderFacts {
-    return { account, from: this.#sender, ms: this.#elapsedMs };
-  }
-
-  get #elapsedMs(): number {
-    return Math.round(this.#context.clock.monotonic() - this.#startedAt);
+    this.#messages.enter(account, { reply, cause });
   }
 
   #body(part: BodyEvent): void {

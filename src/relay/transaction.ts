@@ -138,7 +138,7 @@ export class Transaction implements Asker, UpstreamOwner {
 
   upstreamLost(error: AppError): void {
     // A kept session may have died of old age; as long as nobody was told anything, a fresh one takes over.
-    if (this.#mayStartAgain) {
+    if (this.#mayStartAgain()) {
       this.#upstream = undefined;
       this.#fetchSession(true);
     } else {
@@ -192,14 +192,14 @@ export class Transaction implements Asker, UpstreamOwner {
     else this.#answer(entry, line);
   }
 
-  get #mayStartAgain(): boolean {
+  #mayStartAgain(): boolean {
     return this.#reused && !this.#anyReply && this.#abandoned === undefined;
   }
 
   /** The upstream's reply to `entry`. */
   #take(entry: Entry, reply: Reply): void {
     // The good-bye of a session that had been idle for too long; upstreamLost follows.
-    if (reply.code === 421 && this.#mayStartAgain) return;
+    if (reply.code === 421 && this.#mayStartAgain()) return;
     this.#anyReply = true;
     const { stage } = entry;
     const opensRefused = stage === 'data' && reply.code < 400 && this.#refusal !== undefined;

@@ -70,6 +70,8 @@ export class UpstreamSession implements Expiring {
   transactions = 0;
 
   readonly #options: UpstreamOptions;
+  /** Mostly undefined: no line is then made for it. */
+  readonly #dialogue: UpstreamOptions['dialogue'];
   readonly #pipelines: boolean;
   readonly #socket: Socket;
   readonly #writer: QuickWriter;
@@ -92,6 +94,7 @@ export class UpstreamSession implements Expiring {
     this.mostOctets = sizeOffered(extensions) ?? Infinity;
     this.#pipelines = extensions.has('PIPELINING');
     this.#options = options;
+    this.#dialogue = options.dialogue;
     this.#socket = socket;
     readShared(socket, (lent) => this.#receive(lent));
     this.#writer = new QuickWriter(socket, () => this.#drained());
@@ -186,11 +189,6 @@ export class UpstreamSession implements Expiring {
   get #where(): string {
     const { host, port } = this.account.submission.smtp;
     return `${host}:${port}`;
-  }
-
-  /** Mostly undefined: no line is then made for it. */
-  get #dialogue(): UpstreamOptions['dialogue'] {
-    return this.#options.dialogue;
   }
 
   /** The moment `delayMs` from now. */
