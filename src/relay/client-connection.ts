@@ -253,7 +253,7 @@ export class ClientConnection implements Expiring {
     }
     if (this.#leaving) {
       if (this.#replies.pending === 0) this.#close();
-    } else if (this.#paused || this.#congested || this.#user.awaitsReplies) this.#user.proceed();
+    } else if (this.#paused || this.#user.awaitsReplies) this.#user.proceed();
   }
 
   /** After what has been written; a client that does not read it is cut off. */

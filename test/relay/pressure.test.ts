@@ -43,6 +43,14 @@ describe('back-pressure', () => {
     expect(client.received === expected).toBe(true);
   });
 
+  it('ends with the replies when a client has sent just as many commands as may wait for them', async () => {
+    const { relay } = await oneAccount();
+    const client = await greetedClient(relay.port);
+    client.send('NOOP\r\n'.repeat(1_001));
+    await replies(client, 1_001);
+    expect(await client.say('QUIT')).toMatch(/^221/);
+  });
+
   it('reaches a client that sends its message before the upstream has agreed to take it', async () => {
     const { upstream, relay } = await oneAccount();
     upstream.script = (event) => (event === 'DATA' ? 'silence' : undefined);

@@ -54,6 +54,18 @@ describe('a message', () => {
     });
   });
 
+  it('is written to the log with its own sender when the session had another before', async () => {
+    const upstream = await upstreamWith();
+    const senders = ['a@example.org', 'alias@example.org', 'a@example.org'];
+    const relay = await relayWith([testAccount('a@example.org', upstream.port, { senders })]);
+    const client = await greetedClient(relay.port);
+    for (const sender of senders) await submit(client, message, envelope.replace('a@example.org', sender));
+    const sent = relay.log.filter((one) => one.message === 'message sent');
+    expect(sent.map(({ fields }) => [fields.account, fields.from])).toEqual(
+      senders.map((sender) => ['a@example.org', sender]),
+    );
+  });
+
   it('uses the session of the one before it', async () => {
     const { upstream, relay } = await oneAccount();
     for (let round = 0; round < 3; round++) {
@@ -268,7 +280,7 @@ describe('token trouble', () => {
   it('of an account that is broken is answered 454 with its name, without paths', async () => {
     const problem = new AppError('token-unreadable', '/secret/path: EACCES');
     const relay = await relayWith([
-      { name: 'b@example.org', tokenFile: '/secret/path', senders: [], problem },
+      { name: 'b@example.org', tokenFile: '/secret/path', senders: ['b@example.org'], problem },
     ]);
     const client = await greetedClient(relay.port);
     const answer = await client.say('MAIL FROM:<b@example.org>');

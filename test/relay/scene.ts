@@ -78,8 +78,8 @@ export async function replies(client: TestClient, count: number): Promise<string
 }
 
 /** The four replies to a message whose envelope is pipelined. */
-export async function submit(client: TestClient, text = message): Promise<string[]> {
-  client.send(envelope);
+export async function submit(client: TestClient, text = message, before = envelope): Promise<string[]> {
+  client.send(before);
   const toEnvelope = await replies(client, 3);
   client.send(text);
   return [...toEnvelope, await client.reply()];

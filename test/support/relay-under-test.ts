@@ -144,7 +144,7 @@ function directoryOf(accounts: readonly (TestAccount | BrokenAccount)[], clock: 
 }
 
 function lookup(accounts: readonly (TestAccount | BrokenAccount)[], sender: string, clock: Clock): Lookup {
-  const found = accounts.find((one) => ('account' in one ? one.account.name : one.name) === sender);
+  const found = accounts.find((one) => ('account' in one ? one.account : one).senders.includes(sender));
   if (accounts.length === 0) return { kind: 'none' };
   if (found === undefined) return { kind: 'unknown' };
   if ('problem' in found) return { kind: 'broken', account: found };
