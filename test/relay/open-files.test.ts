@@ -15,19 +15,20 @@ it('with few open files allowed, the rest of a flood is told 421, and nobody is 
   await mkdir(tokens);
   await writeFile(config, JSON.stringify({ token_dir: tokens, relay: { listen: '127.0.0.1:0' } }));
   const command = [process.execPath, binaryPath, 'serve', '--config-file', config];
-  const serve = startProgram('sh', ['-c', 'ulimit -n 120; exec "$@"', 'sh', ...command]);
+  // Node itself has up to some hundred open while it loads modules.
+  const serve = startProgram('sh', ['-c', 'ulimit -n 240; exec "$@"', 'sh', ...command]);
   afterwards(async () => void (await serve.stop()));
   const [, port] = await serve.waitForOutput(/"port":(\d+)/);
-  expect(serve.output()).toContain('"openFiles":120,"configured":5000,"connections":90');
+  expect(serve.output()).toContain('"openFiles":240,"configured":5000,"connections":180');
   const flood = await Promise.all(
-    Array.from({ length: 300 }, async () => {
+    Array.from({ length: 400 }, async () => {
       const client = await TestClient.connect(Number(port));
       return { client, code: (await client.reply()).slice(0, 9) };
     }),
   );
   const codes = flood.map(({ code }) => code);
-  expect(codes.filter((code) => code.startsWith('220'))).toHaveLength(90);
-  expect(codes.filter((code) => code === '421 4.3.2')).toHaveLength(210);
+  expect(codes.filter((code) => code.startsWith('220'))).toHaveLength(180);
+  expect(codes.filter((code) => code === '421 4.3.2')).toHaveLength(220);
   for (const { client } of flood) client.end();
   await expect
     .poll(async () => (await TestClient.connect(Number(port))).reply(), { interval: 20 })
