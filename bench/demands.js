@@ -73,15 +73,44 @@ export function atMost(limit, unit) {
  * @returns {Verdict}
  */
 export function judge(demand, rounds, subject) {
-  const { other, text, reach, isMet, show } = demand;
+  const { other, text, isMet, show } = demand;
+  const middle = reachOf(demand, rounds, subject);
+  if (middle === undefined) return { demand: text, reached: undefined, met: undefined };
+  const peers = other === 'direct' ? peersOf(demand, rounds, subject) : '';
+  return { demand: text, reached: `${show(middle)}${peers}`, met: isMet(middle) };
+}
+
+/**
+ * The median of what a run reaches within each round.
+ *
+ * @param {Demand} demand
+ * @param {readonly Values[]} rounds
+ * @param {string} run
+ * @returns {number | undefined}
+ */
+function reachOf({ other, reach }, rounds, run) {
   const reached = rounds.flatMap((values) => {
-    const own = values[subject];
+    const own = values[run];
     const compared = other === undefined ? 0 : values[other];
     return own === undefined || compared === undefined ? [] : [reach(own, compared)];
   });
-  if (reached.length === 0) return { demand: text, reached: undefined, met: undefined };
-  const middle = median(reached);
-  return { demand: text, reached: show(middle), met: isMet(middle) };
+  return reached.length === 0 ? undefined : median(reached);
+}
+
+/**
+ * What the other relays reach, which tells how much of a bound in absolute units is the machine's.
+ *
+ * @param {Demand} demand
+ * @param {readonly Values[]} rounds
+ * @param {string} subject
+ */
+function peersOf(demand, rounds, subject) {
+  const names = Object.keys(rounds[0] ?? {}).filter((name) => name !== subject && name !== demand.other);
+  const shown = names.flatMap((name) => {
+    const reached = reachOf(demand, rounds, name);
+    return reached === undefined ? [] : [`${name} ${demand.show(reached)}`];
+  });
+  return shown.length === 0 ? '' : ` (${shown.join(', ')})`;
 }
 
 /** @param {readonly number[]} numbers At least one. @returns {number} */
