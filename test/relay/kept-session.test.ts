@@ -1,8 +1,9 @@
 /** Until when an upstream session is kept for the next message, where its token limits that. */
 import { beforeEach, describe, expect, it } from 'vitest';
-import { greetedClient } from '../support/relay-under-test.js';
+import { unknownProvider } from '../../src/providers/provider.js';
+import { greetedClient, testAccount } from '../support/relay-under-test.js';
 import { VirtualClock } from '../support/virtual-clock.js';
-import { envelope, message, oneAccount, replies, submit } from './scene.js';
+import { envelope, mail, message, oneAccount, relayWith, replies, submit, upstreamWith } from './scene.js';
 
 /** What test accounts' tokens live, less the margin: some servers cut a session when its token ends. */
 const reusableMs = 3_600_000 - 30_000;
@@ -39,5 +40,21 @@ describe('a kept session', () => {
     expect(await client.reply()).toBe('250 2.0.0 Ok: queued');
     await expect.poll(hasLeft).toBe(true);
     expect(upstream.messages).toHaveLength(1);
+  });
+
+  it('that is too old and leaves makes no room for a second message where one at a time may go', async () => {
+    const upstream = await upstreamWith();
+    const pace = { sessions: 1, messagesPerMinute: undefined, loginsPerMinute: undefined };
+    const account = testAccount('a@example.org', upstream.port, { provider: { ...unknownProvider, pace } });
+    const relay = await relayWith([account], {}, clock);
+    const [first, second] = [await greetedClient(relay.port), await greetedClient(relay.port)];
+    await submit(first);
+    clock.leap(reusableMs);
+    first.send(envelope);
+    await replies(first, 3);
+    second.send(mail);
+    await expect.poll(() => relay.waiting).toBe(1);
+    first.send(message);
+    expect(await second.reply()).toBe('250 2.1.0 Ok');
   });
 });
