@@ -82,7 +82,7 @@ export class PostfixClient {
    */
   async deliver(route, messages) {
     await runLoad(this.#postfix.port, senders[route], { messages, warmup: 0 });
-    // Now, for the queue manager may be on a scan, and takes up what is released at once.
+    // Before the release: a queue manager that is on a scan delivers at once, and that counts, too.
     await this.#sink.count();
     await run('postsuper', ['-c', this.#configDirectory, '-H', 'ALL']);
     await run('postqueue', ['-c', this.#configDirectory, '-f']);
