@@ -5,6 +5,7 @@
  */
 import { SaslExchange, type Proof, type ServerStep } from '../../src/protocol/sasl/server.js';
 import { commandLine } from '../../src/protocol/smtp/command.js';
+import { withoutLineEnd } from '../../src/protocol/smtp/lines.js';
 import { ServerProtocol } from '../../src/protocol/smtp/server.js';
 import type { Random } from '../random.js';
 import { cut } from './mutate.js';
@@ -72,11 +73,12 @@ export function signInsOf(
       if (event.verb === 'foreign') return [...seen, event.verb];
       if (event.verb === 'response') {
         const { line } = event;
-        if (line.kind === 'line') {
-          said.push(line.text);
-          follow(exchange!.respond(line.text));
+        if (typeof line === 'string') {
+          const text = withoutLineEnd(line);
+          said.push(text);
+          follow(exchange!.respond(text));
         } else {
-          seen.push(line.kind);
+          seen.push(line.fault);
           exchange = undefined;
           protocol.authEnded();
         }

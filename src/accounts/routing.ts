@@ -48,6 +48,9 @@ export function buildRoutes(accounts: readonly AnyAccount[], defaultAccount?: st
   return {
     find: (sender) => {
       if (only !== undefined) return only;
+      // Mostly it comes as it was claimed.
+      const claimant = owner(sender);
+      if (claimant !== undefined) return claimant;
       const address = sender.toLowerCase();
       return owner(address) ?? coverings(address).map(owner).find(isKnown) ?? fallback;
     },

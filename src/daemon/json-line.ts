@@ -6,7 +6,7 @@ const plain = /^[ !#-[\]-~]*$/;
 
 /** `level`, `time`, the fields as `fieldsText` gives them, and `msg`. */
 export function jsonLine(level: string, nowMs: number, fields: string, message: string): string {
-  return `{"level":"${level}","time":"${isoTime(nowMs)}"${fields},"msg":${json(message)}}\n`;
+  return beginning(level, nowMs) + fields + ending(message);
 }
 
 /** The fields in their order, each behind a comma; those that are undefined are left out. */
@@ -27,14 +27,25 @@ function json(value: unknown): string {
     : (JSON.stringify(value) ?? 'null');
 }
 
-let lastMs = NaN;
-let lastTime = '';
+const lastBeginning = { level: '', nowMs: NaN, text: '' };
 
 /** Many messages fall into one millisecond, and writing a date out is dear. */
-function isoTime(nowMs: number): string {
-  if (nowMs !== lastMs) {
-    lastMs = nowMs;
-    lastTime = new Date(nowMs).toISOString();
+function beginning(level: string, nowMs: number): string {
+  if (nowMs !== lastBeginning.nowMs || level !== lastBeginning.level) {
+    lastBeginning.level = level;
+    lastBeginning.nowMs = nowMs;
+    lastBeginning.text = `{"level":"${level}","time":"${new Date(nowMs).toISOString()}"`;
   }
-  return lastTime;
+  return lastBeginning.text;
+}
+
+const lastEnding = { message: '', text: '' };
+
+/** Most entries of a busy relay say the same. */
+function ending(message: string): string {
+  if (message !== lastEnding.message || lastEnding.text === '') {
+    lastEnding.message = message;
+    lastEnding.text = `,"msg":${json(message)}}\n`;
+  }
+  return lastEnding.text;
 }

@@ -14,7 +14,7 @@ import type { Deadlines } from './deadlines.js';
 import type { RelayFigures } from './figures.js';
 import { logIn } from './login.js';
 import type { ExtensionMemory } from './offer.js';
-import type { Turnstile } from './pacing.js';
+import type { Guest, Turnstile } from './pacing.js';
 import { Patience } from './patience.js';
 import { unlessAborted, withinTime } from './time-limit.js';
 import { type UpstreamHome, UpstreamSession } from './upstream.js';
@@ -45,11 +45,9 @@ export interface AccountSessionsOptions {
 }
 
 /** For whom a session is wanted. */
-export interface Asker {
+export interface Asker extends Guest {
   /** The id of the client's session. */
   readonly session: string;
-  /** Whether it is still there. */
-  readonly isWanted: () => boolean;
 }
 
 /** The sessions of an account, and how many messages wait for one. */
@@ -89,7 +87,7 @@ export class AccountSessions implements UpstreamHome {
 
   /** See UpstreamPool.acquire. */
   acquire(live: LiveAccount, fresh: boolean, asker: Asker): UpstreamSession | Promise<UpstreamSession> {
-    const turn = this.#turnstile.enter(asker.isWanted);
+    const turn = this.#turnstile.enter(asker);
     const idle = turn === undefined && !fresh ? this.#takeIdle() : undefined;
     return idle ?? this.#acquireLater(turn, live, fresh, asker.session);
   }

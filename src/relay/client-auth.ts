@@ -7,7 +7,7 @@ import { AppError } from '../core/errors.js';
 import type { LogFields } from '../core/logger.js';
 import { type Proof, SaslExchange, type ServerStep } from '../protocol/sasl/server.js';
 import type { AuthCommand } from '../protocol/smtp/command.js';
-import type { Line } from '../protocol/smtp/lines.js';
+import { type Line, withoutLineEnd } from '../protocol/smtp/lines.js';
 import { makeReply, type Reply } from '../protocol/smtp/reply.js';
 import type { ServerProtocol } from '../protocol/smtp/server.js';
 import type { AuthVerdict, Identity } from '../submission/identity.js';
@@ -95,10 +95,10 @@ export class ClientAuth {
   }
 
   respond(line: Line, place: ReplyPlace): void {
-    if (line.kind === 'too-long') return this.#end(place, replies.tooLong);
-    if (line.kind === 'bare-newline' || this.#exchange === undefined)
+    if (typeof line !== 'string' && line.fault === 'too-long') return this.#end(place, replies.tooLong);
+    if (typeof line !== 'string' || this.#exchange === undefined)
       return this.#end(place, replies.undecodable);
-    this.#follow(this.#exchange, this.#exchange.respond(line.text), place);
+    this.#follow(this.#exchange, this.#exchange.respond(withoutLineEnd(line)), place);
   }
 
   #follow(exchange: SaslExchange, step: ServerStep, place: ReplyPlace): void {

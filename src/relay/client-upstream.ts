@@ -59,7 +59,7 @@ export class ClientUpstream implements UpstreamSource {
    */
   async verdict(identity: Identity, session: string): Promise<AuthVerdict> {
     try {
-      const opened = await this.acquire(this.live, true, { session, isWanted: () => true });
+      const opened = await this.acquire(this.live, true, { session, isWanted: true });
       opened.release(false);
       return { kind: 'accepted', identity };
     } catch (error) {

@@ -26,9 +26,14 @@ export function shareOf(pace: Pace, share: number): Pace {
   };
 }
 
+/** Who comes to a turnstile. */
+export interface Guest {
+  /** Whether it is still there; who has left makes room for others. */
+  readonly isWanted: boolean;
+}
+
 interface Waiter {
-  /** False once whoever waits has left. */
-  readonly isWanted: () => boolean;
+  readonly guest: Guest;
   readonly resolve: () => void;
   readonly reject: (error: AppError) => void;
   readonly timer: Timer;
@@ -74,9 +79,8 @@ export class Turnstile {
   /**
    * Resolves when another message may go; undefined means at once. Rejects with AppError account-busy when too
    * many wait already, or it took too long.
-   * @param isWanted whether whoever asks is still there; who has left makes room for others
    */
-  enter(isWanted: () => boolean): Promise<void> | undefined {
+  enter(guest: Guest): Promise<void> | undefined {
     if (this.#waiting.length === 0 && this.#admits()) {
       this.#admit();
       return undefined;
@@ -88,7 +92,7 @@ export class Turnstile {
         this.#waiting.splice(this.#waiting.indexOf(waiter), 1);
         reject(this.#busy(`a message waited ${longestWaitMs / 1000} seconds for it`));
       });
-      const waiter = { isWanted, resolve, reject, timer, since: this.#clock.monotonic() };
+      const waiter = { guest, resolve, reject, timer, since: this.#clock.monotonic() };
       this.#waiting.push(waiter);
       this.#openLater();
     });
@@ -139,7 +143,7 @@ export class Turnstile {
   }
 
   #dismissAbsent(): void {
-    for (const waiter of this.#waiting.filter(({ isWanted }) => !isWanted())) {
+    for (const waiter of this.#waiting.filter(({ guest }) => !guest.isWanted)) {
       this.#waiting.splice(this.#waiting.indexOf(waiter), 1);
       waiter.timer.cancel();
       waiter.reject(this.#busy('whoever waited for it has left'));

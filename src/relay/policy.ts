@@ -25,8 +25,8 @@ const longestTextOctets = 400;
  * client's session: who reads it finds the rest there.
  */
 export function wireFor(reply: Reply, session: string): string {
-  const { code, isOwn, lines } = reply;
-  if (code < 400 || isOwn !== true) return formatReply(reply);
+  if (reply.code < 400 || reply.isOwn !== true) return formatReply(reply);
+  const { code, lines } = reply;
   return formatReply({ code, lines: [...lines.slice(0, -1), `${lines.at(-1)} (id ${session})`] });
 }
 

@@ -13,6 +13,7 @@ import type { PathCommand } from '../protocol/smtp/command.js';
 import { isPositive, type Reply, replyText } from '../protocol/smtp/reply.js';
 import type { LiveAccount } from '../refresh/token-source.js';
 import type { Asker } from './account-sessions.js';
+import { Entry, type EntryOwner, type Relayed, stages } from './entry.js';
 import { commandFor } from './extensions.js';
 import type { MessageResult } from './message-log.js';
 import type { Offer } from './offer.js';
@@ -45,22 +46,7 @@ export interface TransactionObserver {
   drained(): void;
 }
 
-type Relayed = PathCommand | { readonly verb: 'DATA' };
-
-/** A command that the client has sent, until it has its reply. */
-interface Entry extends DueReply {
-  readonly stage: StageOfMessage;
-  readonly command: Relayed;
-  readonly place: ReplyPlace;
-}
-
-const stages: Readonly<Record<Relayed['verb'], StageOfMessage>> = {
-  MAIL: 'mail',
-  RCPT: 'rcpt',
-  DATA: 'data',
-};
-
-export class Transaction implements Asker, UpstreamOwner {
+export class Transaction implements Asker, EntryOwner, UpstreamOwner {
   readonly live: LiveAccount;
   readonly session: string;
   readonly #pool: UpstreamSource;
@@ -81,13 +67,15 @@ export class Transaction implements Asker, UpstreamOwner {
   /** The message, once the upstream has agreed to take it. */
   #passage: MessagePassage | undefined;
 
-  readonly isWanted = () => this.#abandoned !== 'by-disconnect';
-
   constructor(live: LiveAccount, pool: UpstreamSource, observer: TransactionObserver) {
     this.live = live;
     this.#pool = pool;
     this.#observer = observer;
     this.session = observer.id;
+  }
+
+  get isWanted(): boolean {
+    return this.#abandoned !== 'by-disconnect';
   }
 
   /** The message has begun and its end has not come. */
@@ -108,12 +96,7 @@ export class Transaction implements Asker, UpstreamOwner {
       if (command.verb === 'DATA') this.#observer.dataAnswered(false);
       return;
     }
-    const entry: Entry = {
-      command,
-      place,
-      stage: stages[command.verb],
-      take: (reply) => this.#take(entry, reply),
-    };
+    const entry = new Entry(command, place, this);
     this.#entries.push(entry);
     if (command.verb === 'MAIL') this.#fetchSession(false);
     else if (this.#upstream !== undefined) this.#forward(this.#upstream, entry);
@@ -180,7 +163,7 @@ export class Transaction implements Asker, UpstreamOwner {
     this.#upstream = upstream;
     this.#reused = upstream.begin(this);
     this.#sayAgain(upstream);
-    for (const entry of [...this.#entries]) this.#forward(upstream, entry);
+    for (const entry of this.#entries.slice()) this.#forward(upstream, entry);
   }
 
   #forward(upstream: UpstreamSession, entry: Entry): void {
@@ -196,8 +179,7 @@ export class Transaction implements Asker, UpstreamOwner {
     return this.#reused && !this.#anyReply && this.#abandoned === undefined;
   }
 
-  /** The upstream's reply to `entry`. */
-  #take(entry: Entry, reply: Reply): void {
+  take(entry: Entry, reply: Reply): void {
     // The good-bye of a session that had been idle for too long; upstreamLost follows.
     if (reply.code === 421 && this.#mayStartAgain()) return;
     this.#anyReply = true;

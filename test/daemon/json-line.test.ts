@@ -31,6 +31,12 @@ describe('a line of the log', () => {
     );
   });
 
+  it('has the level of its own entry, though others of that millisecond have another', () => {
+    const levels = ['info', 'warn', 'info'];
+    const lines = levels.map((level) => JSON.parse(jsonLine(level, 2, '', '')) as { level: string });
+    expect(lines.map(({ level }) => level)).toEqual(levels);
+  });
+
   it('has null for what JSON has no word for, and shows no secret', () => {
     const fields = { nan: NaN, method: () => 1, token: new Secret('ya29') };
     const { nan, method, token } = JSON.parse(jsonLine('info', 0, fieldsText(fields), '')) as Record<

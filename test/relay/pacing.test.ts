@@ -25,7 +25,7 @@ function watch(entering: Promise<void> | undefined): { state: string } {
 }
 
 /** Whoever asks is still there. */
-const here = () => true;
+const here = { isWanted: true };
 
 const settle = () => new Promise((resolve) => setImmediate(resolve));
 
@@ -70,9 +70,9 @@ describe('an account with three sessions', () => {
   it('keeps no place for who has left', async () => {
     const { turnstile } = open({ sessions: 1 });
     void turnstile.enter(here);
-    let present = true;
-    const guests = Array.from({ length: 4 }, () => watch(turnstile.enter(() => present)));
-    present = false;
+    const absent = { isWanted: true };
+    const guests = Array.from({ length: 4 }, () => watch(turnstile.enter(absent)));
+    absent.isWanted = false;
     const next = watch(turnstile.enter(here));
     turnstile.leave();
     await settle();

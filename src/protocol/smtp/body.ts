@@ -102,22 +102,29 @@ export class BodyScanner {
 
 /** A part of a message of at most so many octets is read, and leaves, as text. */
 export const shortPartOctets = 16_000;
-const endMark = '\r\n.\r\n';
 
 /**
  * The part, when these octets end the message and hold no other dot that anyone might take for its end: so most small
  * messages come, and to search a string costs a fraction of as many calls on a Buffer.
  */
 function endAtAGlance(data: Buffer): BodyPart | undefined {
-  // A look at the last octets, so that nothing is made of what cannot be.
-  if (data[0] === DOT || data[data.length - 1] !== LF || data[data.length - 3] !== DOT) return undefined;
+  // By the octets, so that no text is made of what does not end there.
+  if (data[0] === DOT || !endsWithMark(data)) return undefined;
   const text = data.toString('latin1');
   const isWhole =
-    text.endsWith(endMark) &&
-    text.indexOf('\n.') === text.length - endOctets - 1 &&
-    !text.includes('\r.') &&
-    !text.includes('\0.');
+    text.indexOf('\n.') === text.length - endOctets - 1 && !text.includes('\r.') && !text.includes('\0.');
   return isWhole ? { pieces: [data], octets: data.length, text, rest: empty } : undefined;
+}
+
+function endsWithMark(data: Buffer): boolean {
+  const end = data.length;
+  return (
+    data[end - 1] === LF &&
+    data[end - 2] === CR &&
+    data[end - 3] === DOT &&
+    data[end - 4] === LF &&
+    data[end - 5] === CR
+  );
 }
 
 /** What goes out of a chunk: a part of the chunk itself, copied only once a dot must be doubled. */

@@ -71,8 +71,9 @@ export class AuthRefused extends AppError {
  * Whether a reply, at AUTH or later, says that the token is not good: 530 and 535 (RFC 4954, 6), and Microsoft's
  * `501 5.5.127 … Token will expire soon`.
  */
-export function isTokenRefusal({ code, lines }: Reply): boolean {
-  return code === 530 || code === 535 || (code === 501 && enhancedDetail(lines[0] ?? '') === '5.127');
+export function isTokenRefusal(reply: Reply): boolean {
+  const { code } = reply;
+  return code === 530 || code === 535 || (code === 501 && enhancedDetail(reply.lines[0] ?? '') === '5.127');
 }
 
 /** Up to the point where the TLS handshake begins (RFC 3207). What was offered so far is to be forgotten. */

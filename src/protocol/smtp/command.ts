@@ -3,6 +3,7 @@
  * quoted local parts, A-labels and xtext pass on unread. Text is latin1, one character an octet, so UTF-8 in
  * an address (RFC 6531) survives as well.
  */
+import { withoutLineEnd } from './lines.js';
 import { makeReply, type Reply } from './reply.js';
 
 /** An ESMTP parameter; the keyword is upper case, the value raw, undefined when there was no `=`. */
@@ -74,20 +75,19 @@ const tlsHandshake = '\x16\x03';
 
 const controlCharacter = /[\u0000-\u001f\u007f]/;
 
-/**
- * @param line without its CR LF
- * @param wire with it
- */
-export function parseCommand(line: string, wire = `${line}\r\n`): Command | Fault | ForeignProtocol {
-  return tidyCommand(line, wire) ?? parseAnyCommand(line, wire);
+/** @param wire the line as it came, which ends with CR LF */
+export function parseCommand(wire: string): Command | Fault | ForeignProtocol {
+  return tidyCommand(wire) ?? parseAnyCommand(withoutLineEnd(wire), wire);
 }
 
 /** What most lines are, known at a glance: an address and nothing else, in no need of a closer look, or DATA. */
-function tidyCommand(line: string, wire: string): Command | undefined {
-  if (line === 'DATA') return { verb: 'DATA', argument: '' };
-  if (!line.endsWith('>')) return undefined;
-  if (line.startsWith(starts.RCPT)) return tidyPath('RCPT', line.slice(starts.RCPT.length, -1), wire);
-  if (line.startsWith(starts.MAIL)) return tidyPath('MAIL', line.slice(starts.MAIL.length, -1), wire);
+function tidyCommand(wire: string): Command | undefined {
+  if (wire === 'DATA\r\n') return { verb: 'DATA', argument: '' };
+  if (wire.charCodeAt(wire.length - pathEnd.length) !== pathEnd.charCodeAt(0)) return undefined;
+  if (wire.startsWith(starts.RCPT))
+    return tidyPath('RCPT', wire.slice(starts.RCPT.length, -pathEnd.length), wire);
+  if (wire.startsWith(starts.MAIL))
+    return tidyPath('MAIL', wire.slice(starts.MAIL.length, -pathEnd.length), wire);
   return undefined;
 }
 
@@ -164,6 +164,7 @@ function parsePathCommand(
 /** What a path holds that must be looked at more closely. */
 const notPlain = /[\u0000- "<>\\\u007f]/;
 
+const pathEnd = '>\r\n';
 const starts = { MAIL: 'MAIL FROM:<', RCPT: 'RCPT TO:<' } as const;
 const tidyParameters = /^(?: [A-Z0-9-]+(?:=[^ ]+)?)+$/;
 

@@ -4,15 +4,20 @@
  * skipped to its end, so that what is kept never grows beyond the limit and one chunk.
  */
 
-export type Line =
-  /** Without its CR LF, and as it came; one latin1 character an octet. */
-  | { readonly kind: 'line'; readonly text: string; readonly wire: string }
-  | { readonly kind: 'bare-newline' }
-  | { readonly kind: 'too-long' };
+/** A line as it came, its CR LF included; one latin1 character an octet. Or what is none. */
+export type Line = string | LineFault;
+
+export interface LineFault {
+  readonly fault: 'bare-newline' | 'too-long';
+}
 
 const CR = 0x0d;
-const bareNewline: Line = { kind: 'bare-newline' };
-const tooLong: Line = { kind: 'too-long' };
+const bareNewline: LineFault = { fault: 'bare-newline' };
+const tooLong: LineFault = { fault: 'too-long' };
+
+export function withoutLineEnd(line: string): string {
+  return line.slice(0, -2);
+}
 
 /** A chunk is made a string once: searching and cutting a string costs far less than as many calls on a Buffer. */
 export class LineReader {
@@ -29,11 +34,13 @@ export class LineReader {
     this.#longestOctets = longestOctets;
   }
 
-  push(chunk: Buffer): void {
+  /** @returns all that is not handed out, as text */
+  push(chunk: Buffer): string {
     const text = chunk.toString('latin1');
     this.#text = this.#at === this.#text.length ? text : this.#text.slice(this.#at) + text;
     this.#searchFrom -= this.#at;
     this.#at = 0;
+    return this.#text;
   }
 
   get pendingOctets(): number {
@@ -74,11 +81,8 @@ export class LineReader {
   #judge(start: number, lineFeed: number): Line {
     if (lineFeed + 1 - start > this.#longestOctets) return tooLong;
     const end = lineFeed - 1;
-    if (end < start || this.#text.charCodeAt(end) !== CR) return bareNewline;
-    const text = this.#text.slice(start, end);
-    return text.includes('\r')
-      ? bareNewline
-      : { kind: 'line', text, wire: this.#text.slice(start, lineFeed + 1) };
+    if (this.#text.charCodeAt(end) !== CR) return bareNewline;
+    return this.#text.indexOf('\r', start) === end ? this.#text.slice(start, lineFeed + 1) : bareNewline;
   }
 
   #clear(): void {

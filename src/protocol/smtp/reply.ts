@@ -5,7 +5,7 @@
  */
 import { AppError } from '../../core/errors.js';
 import { enhancedCode } from './codes.js';
-import { type Line, LineReader } from './lines.js';
+import { type LineFault, LineReader, withoutLineEnd } from './lines.js';
 
 export interface Reply {
   /** 200 to 599. */
@@ -21,6 +21,26 @@ export interface Reply {
 /** RFC 5321, 4.5.3.1.5 says 512 octets; real servers write longer ones, and Postfix reads 2,048. */
 const longestLineOctets = 2048;
 const mostLines = 100;
+
+const faults: Readonly<Record<LineFault['fault'], string>> = {
+  'too-long': `a reply line of more than ${longestLineOctets} octets`,
+  'bare-newline': 'a bare CR or LF in a reply',
+};
+
+/** A reply as it came, in one line. Its text is rarely asked for. */
+class OneLine implements Reply {
+  readonly code: number;
+  readonly wire: string;
+
+  constructor(code: number, wire: string) {
+    this.code = code;
+    this.wire = wire;
+  }
+
+  get lines(): readonly string[] {
+    return [this.wire.slice(4, -2)];
+  }
+}
 
 export function makeReply(code: number, detail: string, text: string): Reply {
   return { code, lines: [`${enhancedCode(code, detail)} ${text}`], isOwn: true };
@@ -47,9 +67,11 @@ export class ReplyReader {
   readonly #lines = new LineReader(longestLineOctets);
   #code = 0;
   #texts: string[] = [];
+  /** What has not been handed out holds no control character: asked of all of it at once, which costs less. */
+  #isPrintable = true;
 
   push(chunk: Buffer): void {
-    this.#lines.push(chunk);
+    this.#isPrintable = !unprintable.test(this.#lines.push(chunk));
   }
 
   /** Octets received after the last whole line. */
@@ -67,27 +89,24 @@ export class ReplyReader {
     for (;;) {
       const line = this.#lines.next();
       if (line === undefined) return undefined;
-      if (line.kind === 'too-long') throw broken(`a reply line of more than ${longestLineOctets} octets`);
-      if (line.kind === 'bare-newline') throw broken('a bare CR or LF in a reply');
+      if (typeof line !== 'string') throw broken(faults[line.fault]);
       const reply = this.#take(line);
       if (reply !== undefined) return reply;
     }
   }
 
   /** The whole reply, when `line` was its last one. */
-  #take({ text, wire }: Extract<Line, { kind: 'line' }>): Reply | undefined {
-    const code = codeOf(text);
-    const separator = text.charAt(3);
-    if (code === undefined || !(separator === ' ' || separator === '-' || separator === '')) {
-      throw broken(`a line that is no reply: "${printable(text).slice(0, 80)}"`);
+  #take(wire: string): Reply | undefined {
+    const code = codeOf(wire);
+    const separator = wire.charAt(3);
+    if (code === undefined || !(separator === ' ' || separator === '-' || separator === '\r')) {
+      throw broken(`a line that is no reply: "${printable(withoutLineEnd(wire)).slice(0, 80)}"`);
     }
-    const came = text.slice(4);
-    const words = printable(came);
     const before = this.#texts;
-    if (before.length === 0 && separator === ' ') {
-      // Nearly all replies are such a line.
-      return words === came ? { code, lines: [words], wire } : { code, lines: [words] };
-    }
+    // Nearly all replies are such a line.
+    if (separator === ' ' && this.#isPrintable && before.length === 0) return new OneLine(code, wire);
+    const words = printable(wire.slice(4, -2));
+    if (separator === ' ' && before.length === 0) return { code, lines: [words] };
     if (before.length > 0 && code !== this.#code) throw broken('a reply whose lines have different codes');
     if (before.length === mostLines) throw broken(`a reply of more than ${mostLines} lines`);
     this.#code = code;
@@ -116,6 +135,8 @@ function broken(what: string): AppError {
 
 const controlCharacter = /[\u0000-\u0008\u000a-\u001f\u007f]/;
 const controlCharacters = new RegExp(controlCharacter, 'g');
+/** The same, but for those that a line ends with; the reader takes no others of them. */
+const unprintable = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f]/;
 
 /** Without control characters (tab excepted), so that no reply or log line can be forged. */
 export function printable(text: string): string {

@@ -124,12 +124,11 @@ export class ServerProtocol {
       this.#phase = 'awaiting-auth';
       return { verb: 'response', line };
     }
-    if (line.kind === 'too-long') return fault(500, '5.2', 'Line too long');
-    if (line.kind === 'bare-newline') return fault(500, '5.2', 'Lines must end with CR LF');
-    const { text, wire } = line;
-    if (text.length + 2 > longestCommandOctets && !/^auth /i.test(text))
+    if (typeof line !== 'string')
+      return fault(500, '5.2', line.fault === 'too-long' ? 'Line too long' : 'Lines must end with CR LF');
+    if (line.length > longestCommandOctets && !/^auth /i.test(line))
       return fault(500, '5.2', 'Line too long');
-    const command = parseCommand(text, wire);
+    const command = parseCommand(line);
     return command.verb === 'fault' || command.verb === 'foreign' ? command : this.#step(command);
   }
 

@@ -1,6 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { formatPathCommand, mailboxOf, parseCommand } from '../../../src/protocol/smtp/command.js';
+import {
+  formatPathCommand,
+  mailboxOf,
+  parseCommand as parseWire,
+} from '../../../src/protocol/smtp/command.js';
+
+const parseCommand = (line: string) => parseWire(`${line}\r\n`);
 
 function replyCode(line: string): number | undefined {
   const command = parseCommand(line);

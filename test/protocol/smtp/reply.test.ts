@@ -9,7 +9,10 @@ function read(chunks: readonly string[]): Reply[] {
   const replies: Reply[] = [];
   for (const chunk of chunks) {
     reader.push(Buffer.from(chunk, 'latin1'));
-    for (let reply = reader.next(); reply !== undefined; reply = reader.next()) replies.push(reply);
+    for (let reply = reader.next(); reply !== undefined; reply = reader.next()) {
+      const { code, lines, wire } = reply;
+      replies.push(wire === undefined ? { code, lines } : { code, lines, wire });
+    }
   }
   return replies;
 }
@@ -37,7 +40,11 @@ describe('the reply reader', () => {
   });
 
   it('defuses control characters', () => {
-    expect(read(['550 a\x00b\x1b[31m\tc\r\n'])).toEqual([{ code: 550, lines: ['a?b?[31m\tc'] }]);
+    const said = '550 a\x00b\x1b[31m\tc\r\n';
+    for (let at = 0; at <= said.length; at++) {
+      const replies = read([said.slice(0, at), `${said.slice(at)}250 fine\r\n`]);
+      expect(replies.map(formatReply)).toEqual(['550 a?b?[31m\tc\r\n', '250 fine\r\n']);
+    }
   });
 
   it('reads the same replies in every way of cutting the octets, and writes what it read', () => {

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { Line } from '../../../src/protocol/smtp/lines.js';
+import { type Line, withoutLineEnd } from '../../../src/protocol/smtp/lines.js';
 import { type ServerEvent, ServerProtocol } from '../../../src/protocol/smtp/server.js';
 import { type ServerState, serverTransitions } from '../../../src/protocol/smtp/states.js';
 
@@ -35,7 +35,7 @@ function describeEvent(event: Exclude<ServerEvent, { verb: 'body' }>): string {
 
 const message = 'EHLO c\r\nMAIL FROM:<a@b>\r\nRCPT TO:<c@d>\r\nDATA\r\nhi\r\n.\r\nQUIT\r\n';
 
-const textOf = (line: Line) => (line.kind === 'line' ? line.text : line.kind);
+const textOf = (line: Line) => (typeof line === 'string' ? withoutLineEnd(line) : line.fault);
 
 describe('the server protocol', () => {
   it('reads a pipelined message and what follows it', () => {
