@@ -1,8 +1,8 @@
 // @ts-check
 /**
  * The rounds. In each, every scenario is run with every contender, so that whatever else the machine does meets all
- * of them alike; the order of the contenders turns from round to round, and each round starts processes
- * of its own. Figures are medians of the rounds.
+ * of them alike; the order of the contenders turns from pass to pass, and each round starts processes
+ * of its own. Figures are medians of the passes, of which most scenarios have one in a round.
  */
 import { Bench } from './bench.js';
 import { judge, median } from './demands.js';
@@ -12,7 +12,7 @@ import { allScenarios } from './scenarios/index.js';
 
 /** @typedef {import('./scenarios/scenario.js').Sample} Sample */
 /** @typedef {import('./scenarios/scenario.js').Scenario} Scenario */
-/** @typedef {Record<string, Sample>} Round The samples of a scenario, by run. */
+/** @typedef {Record<string, Sample>} Round The samples of one pass of a scenario, by run. */
 
 /**
  * @typedef {object} Row
@@ -55,7 +55,9 @@ export async function measure({ rounds, only, quick, program }, tell) {
       for (const [scenario, samples] of results) {
         if (scenario.once && number > 0) continue;
         tell(`round ${number + 1} of ${rounds}: ${scenario.id}`);
-        samples.push(await runRound(bench, scenario, number));
+        const { passes = 1 } = scenario;
+        for (let pass = 0; pass < passes; pass++)
+          samples.push(await runPass(bench, scenario, number * passes + pass));
       }
       await bench.endRound();
     }
@@ -78,8 +80,8 @@ export async function measure({ rounds, only, quick, program }, tell) {
   }
 }
 
-/** @param {Bench} bench @param {Scenario} scenario @param {number} number */
-async function runRound(bench, { id, runs }, number) {
+/** @param {Bench} bench @param {Scenario} scenario @param {number} number Decides who is first. */
+async function runPass(bench, { id, runs }, number) {
   /** @type {Round} */
   const round = {};
   const present = runs.filter(({ whyAbsent }) => whyAbsent?.() === undefined);

@@ -31,12 +31,15 @@ import { whyAbsent } from '../contenders.js';
  * @property {string} id For --only.
  * @property {Run[]} runs All are run in each round; the one named mailbearer is what the figures are about.
  * @property {Figure[]} figures
+ * @property {number} [passes] How often all contenders take turns in a round, 1 unless said.
  * @property {boolean} [once] What is counted is the same in each round: one will do.
  */
 
 export const everyone = /** @type {const} */ (['direct', 'pipe', 'haproxy', 'mailbearer']);
 export const relays = /** @type {const} */ (['pipe', 'haproxy', 'mailbearer']);
 export const MiB = 2 ** 20;
+/** Of runs of a fraction of a second: a neighbour who takes half of the core for a second or two then meets all alike. */
+export const passes = 5;
 
 /**
  * Through contenders that have run for a while.

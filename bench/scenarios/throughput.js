@@ -1,7 +1,7 @@
 // @ts-check
 /** How much goes through: small messages in several kinds of session, and large ones. */
 import { atLeastTimes, atMostMore, atMostTimes } from '../demands.js';
-import { cpu, everyone, MiB, relays, through, throughFresh, twentyOf } from './scenario.js';
+import { cpu, everyone, MiB, passes, relays, through, throughFresh, twentyOf } from './scenario.js';
 
 /** @typedef {import('./scenario.js').Scenario} Scenario */
 
@@ -9,7 +9,8 @@ import { cpu, everyone, MiB, relays, through, throughFresh, twentyOf } from './s
 export const smallMessages = [
   {
     id: 'kept-10',
-    runs: through(everyone, (bench) => ({ messages: bench.count(20_000) })),
+    passes,
+    runs: through(everyone, (bench) => ({ messages: bench.count(8_000) })),
     figures: [
       {
         title: '1 KiB, 10 kept sessions',
@@ -29,7 +30,8 @@ export const smallMessages = [
   },
   {
     id: 'kept-200',
-    runs: through(everyone, (bench) => ({ sessions: 200, messages: bench.count(30_000) })),
+    passes,
+    runs: through(everyone, (bench) => ({ sessions: 200, messages: bench.count(12_000) })),
     figures: [
       {
         title: '1 KiB, 200 kept sessions',
@@ -41,7 +43,8 @@ export const smallMessages = [
   },
   {
     id: 'new-sessions',
-    runs: through(everyone, (bench) => ({ kept: 0, messages: bench.count(3_000) })),
+    passes,
+    runs: through(everyone, (bench) => ({ kept: 0, messages: bench.count(2_000) })),
     figures: [
       {
         title: '1 KiB, a new session for each, 10 at once',
@@ -78,6 +81,7 @@ export const largeMessages = [
   },
   {
     id: 'dots',
+    passes,
     runs: through(relays, (bench) => ({ size: MiB, dots: 1, messages: bench.count(100) })),
     figures: [{ ...cpu('1 MiB of dotted lines'), demands: [atMostTimes(6, 'pipe')] }],
   },
@@ -93,6 +97,7 @@ export const largeMessages = [
 function bulk(id, what, size, messages) {
   return {
     id,
+    passes,
     runs: through(everyone, (bench) => ({ size, messages: bench.count(messages) })),
     figures: [
       {

@@ -3,7 +3,7 @@
 import { slowRoundTripMs } from '../bench.js';
 import { atLeastTimes, atMost } from '../demands.js';
 import { PostfixClient, whyNoPlugin, whyNoPostfix } from '../postfix.js';
-import { cpu, through } from './scenario.js';
+import { cpu, passes, through } from './scenario.js';
 
 /** @typedef {import('./scenario.js').Bench} Bench */
 /** @typedef {import('./scenario.js').Scenario} Scenario */
@@ -13,9 +13,10 @@ const needsTls = 'the sink has no TLS: apt-get install libssl-dev';
 
 /** @param {{ hasTls: boolean }} sinks @returns {Scenario} */
 export function tls({ hasTls }) {
-  const load = (/** @type {Bench} */ bench) => ({ messages: bench.count(8_000) });
+  const load = (/** @type {Bench} */ bench) => ({ messages: bench.count(5_000) });
   return {
     id: 'tls',
+    passes,
     runs: [
       ...through(['mailbearer'], load).map((run) => ({ ...run, name: 'plain' })),
       {
