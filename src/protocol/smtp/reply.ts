@@ -104,7 +104,8 @@ export class ReplyReader {
     }
     const before = this.#texts;
     // Nearly all replies are such a line.
-    if (separator === ' ' && this.#isPrintable && before.length === 0) return new OneLine(code, wire);
+    if (separator === ' ' && before.length === 0 && (this.#isPrintable || !unprintable.test(wire)))
+      return new OneLine(code, wire);
     const words = printable(wire.slice(4, -2));
     if (separator === ' ' && before.length === 0) return { code, lines: [words] };
     if (before.length > 0 && code !== this.#code) throw broken('a reply whose lines have different codes');

@@ -43,7 +43,10 @@ describe('the reply reader', () => {
     const said = '550 a\x00b\x1b[31m\tc\r\n';
     for (let at = 0; at <= said.length; at++) {
       const replies = read([said.slice(0, at), `${said.slice(at)}250 fine\r\n`]);
-      expect(replies.map(formatReply)).toEqual(['550 a?b?[31m\tc\r\n', '250 fine\r\n']);
+      expect(replies).toEqual([
+        { code: 550, lines: ['a?b?[31m\tc'] },
+        { code: 250, lines: ['fine'], wire: '250 fine\r\n' },
+      ]);
     }
   });
 
