@@ -39,11 +39,11 @@ function beginning(level: string, nowMs: number): string {
   return lastBeginning.text;
 }
 
-const lastEnding = { message: '', text: '' };
+const lastEnding = { message: '', text: `,"msg":""}\n` };
 
 /** Most entries of a busy relay say the same. */
 function ending(message: string): string {
-  if (message !== lastEnding.message || lastEnding.text === '') {
+  if (message !== lastEnding.message) {
     lastEnding.message = message;
     lastEnding.text = `,"msg":${json(message)}}\n`;
   }

@@ -8,7 +8,8 @@ import type { DueReply } from './upstream.js';
 /** What goes to the upstream as the client said it. */
 export type Relayed = PathCommand | { readonly verb: 'DATA' };
 
-export const stages: Readonly<Record<Relayed['verb'], StageOfMessage>> = {
+/** Where in a message a command stands. */
+export const stageOf: Readonly<Record<Relayed['verb'], StageOfMessage>> = {
   MAIL: 'mail',
   RCPT: 'rcpt',
   DATA: 'data',
@@ -29,7 +30,7 @@ export class Entry implements DueReply {
   constructor(command: Relayed, place: ReplyPlace, owner: EntryOwner) {
     this.command = command;
     this.place = place;
-    this.stage = stages[command.verb];
+    this.stage = stageOf[command.verb];
     this.#owner = owner;
   }
 

@@ -13,7 +13,7 @@ import type { PathCommand } from '../protocol/smtp/command.js';
 import { isPositive, type Reply, replyText } from '../protocol/smtp/reply.js';
 import type { LiveAccount } from '../refresh/token-source.js';
 import type { Asker } from './account-sessions.js';
-import { Entry, type EntryOwner, type Relayed, stages } from './entry.js';
+import { Entry, type EntryOwner, type Relayed, stageOf } from './entry.js';
 import { commandFor } from './extensions.js';
 import type { MessageResult } from './message-log.js';
 import type { Offer } from './offer.js';
@@ -262,9 +262,9 @@ export class Transaction implements Asker, EntryOwner, UpstreamOwner {
 
   #sayAgain(upstream: UpstreamSession): void {
     for (const command of this.#accepted) {
+      const stage = stageOf[command.verb];
       const line = commandFor(command, upstream.extensions, this.#observer.offer);
-      if (typeof line !== 'string') return this.#brokenOff(stages[command.verb], line);
-      const stage = stages[command.verb];
+      if (typeof line !== 'string') return this.#brokenOff(stage, line);
       upstream.command(line, {
         stage,
         take: (reply) => {
