@@ -29,7 +29,7 @@ export const gmail: Provider = {
   // Without these two a second consent brings no refresh token.
   authorizationParameters: { access_type: 'offline', prompt: 'consent' },
   smtp: { host: 'smtp.gmail.com', port: 587, tls: 'starttls' },
-  smtpExtensions: ['8BITMIME', 'SMTPUTF8'],
+  smtpExtensions: ['8BITMIME', 'SMTPUTF8', 'ENHANCEDSTATUSCODES'],
   minimumRefreshWindowSeconds: 300,
   // The device flow's short list of scopes has none for mail.
   deviceFlowAllowsMail: false,

@@ -23,7 +23,7 @@ export const outlook: Provider = {
   refreshScope: `${smtpScope} offline_access`,
   applicationScope: 'https://outlook.office365.com/.default',
   smtp: { host: 'smtp.office365.com', port: 587, tls: 'starttls' },
-  smtpExtensions: ['8BITMIME', 'SMTPUTF8'],
+  smtpExtensions: ['8BITMIME', 'SMTPUTF8', 'ENHANCEDSTATUSCODES'],
   minimumRefreshWindowSeconds: 300,
   // 7.139: SMTP AUTH is switched off, for the tenant, the mailbox or by security defaults.
   // 7.30: Basic authentication. 5.124: the user is no valid address.

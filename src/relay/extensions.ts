@@ -72,6 +72,11 @@ function notOffered({ verb }: PathCommand, { keyword }: Parameter): Reply {
   return makeReply(555, '5.4', `The ${verb} parameter ${keyword} is not offered here`);
 }
 
+/** A client that was promised it is not to blame: the upstream was not known then, or another account came later. */
+function offeredNoMore(what: string): Reply {
+  return makeReply(451, '5.4', `${what} is not offered any more: say EHLO again`);
+}
+
 /** The refusal of a message that says it is too large (RFC 1870, 6.1), or undefined. */
 export function refuseSize({ parameters }: PathCommand, mostOctets: number): Reply | undefined {
   if (mostOctets === Infinity) return undefined;
@@ -106,7 +111,9 @@ export function commandFor(
       case 'BODY':
         if (extensions.has('8BITMIME')) kept.push(parameter);
         else if (value?.toUpperCase() !== '7BIT') {
-          return makeReply(554, '6.3', 'The upstream server does not take 8-bit messages'); // RFC 6152, 3
+          return offer?.relayed.has('8BITMIME')
+            ? offeredNoMore('BODY=8BITMIME')
+            : makeReply(554, '6.3', 'The upstream server does not take 8-bit messages'); // RFC 6152, 3
         }
         break;
       case 'SMTPUTF8':
@@ -116,12 +123,9 @@ export function commandFor(
         kept.push(parameter);
         break;
       default:
-        // RET, ENVID, NOTIFY, ORCPT. A client that was promised DSN is not to blame: an account came later.
-        if (!extensions.has('DSN')) {
-          return offer?.hasDsn
-            ? makeReply(451, '5.4', `${keyword} is not offered any more: say EHLO again`)
-            : notOffered(command, parameter);
-        }
+        // RET, ENVID, NOTIFY, ORCPT.
+        if (!extensions.has('DSN'))
+          return offer?.relayed.has('DSN') ? offeredNoMore(keyword) : notOffered(command, parameter);
         kept.push(parameter);
     }
   }

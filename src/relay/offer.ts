@@ -11,11 +11,11 @@ import type { AccountDirectory } from '../refresh/token-source.js';
 import { sizeOffered } from './message-size.js';
 
 /** Passed on to the upstream, so that it must have them. Those not here are not offered, whatever it has. */
-const relayed = ['8BITMIME', 'SMTPUTF8', 'DSN'] as const;
+const relayed = ['8BITMIME', 'SMTPUTF8', 'DSN', 'ENHANCEDSTATUSCODES'] as const;
 type Relayed = (typeof relayed)[number];
 
-/** For a server that nothing is known of: mail with 8-bit text is everyday, and all servers of today take it. */
-const everyday: readonly string[] = ['8BITMIME'];
+/** For a server that nothing is known of: all of today have them, and mail with 8-bit text is everyday. */
+const everyday: readonly string[] = ['8BITMIME', 'ENHANCEDSTATUSCODES'];
 
 const documented = new Map(
   [...presets.values()].map(({ smtp, smtpExtensions }) => [smtp?.host, smtpExtensions]),
@@ -24,7 +24,8 @@ const documented = new Map(
 export interface Offer {
   /** As the lines of EHLO's reply name them, in order. */
   readonly lines: readonly string[];
-  readonly hasDsn: boolean;
+  /** Of those that the upstream must have. */
+  readonly relayed: ReadonlySet<string>;
 }
 
 type Server = Pick<SmtpHost, 'host' | 'port'>;
@@ -58,7 +59,7 @@ export class Offers {
   readonly #mostOctets: number;
   #upstreams: readonly Server[] | undefined;
   #version = -1;
-  #offer: Offer = { lines: [], hasDsn: false };
+  #offer: Offer = { lines: [], relayed: new Set() };
 
   /** @param mostOctets of a message, by our own limit; Infinity for none */
   constructor(directory: Pick<AccountDirectory, 'upstreams'>, memory: ExtensionMemory, mostOctets: number) {
@@ -80,16 +81,16 @@ export class Offers {
   #make(upstreams: readonly Server[]): Offer {
     const everyHas = (keyword: Relayed) =>
       upstreams.length === 0 ? everyday.includes(keyword) : upstreams.every((one) => this.#has(one, keyword));
+    const offered = relayed.filter(everyHas);
     const size = Math.min(this.#mostOctets, this.#smallestSize(upstreams));
     return {
       lines: [
         'PIPELINING',
         // Without a number it makes no promise (RFC 1870, 4); the parameter is for us to check.
         size === Infinity ? 'SIZE' : `SIZE ${size}`,
-        ...relayed.filter(everyHas),
-        'ENHANCEDSTATUSCODES',
+        ...offered,
       ],
-      hasDsn: everyHas('DSN'),
+      relayed: new Set(offered),
     };
   }
 

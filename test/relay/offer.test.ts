@@ -7,7 +7,9 @@ import { ExtensionMemory, Offers } from '../../src/relay/offer.js';
 import { greetedClient, type TestAccount, TestClient, testAccount } from '../support/relay-under-test.js';
 import { mail, message, oneAccount, rcpt, relayWith, replies, upstreamWith } from './scene.js';
 
+/** What all of them have here. */
 const auth = 'AUTH XOAUTH2';
+const esc = 'ENHANCEDSTATUSCODES';
 
 /** What a new client is offered, without what is always there. */
 async function offered(port: number): Promise<string[]> {
@@ -16,14 +18,14 @@ async function offered(port: number): Promise<string[]> {
   const lines = (await client.say('EHLO client.example')).split('\r\n').slice(1);
   client.end();
   const keywords = lines.map((line) => line.slice('250-'.length));
-  expect([keywords[0], keywords.at(-1)]).toEqual(['PIPELINING', 'ENHANCEDSTATUSCODES']);
+  expect([keywords[0], keywords.at(-1)]).toEqual(['PIPELINING', esc]);
   return keywords.slice(1, -1);
 }
 
 /** Upstreams that offer these, each with an account: a1@example.org, a2@example.org, … */
 async function upstreamsWith(...offers: string[][]) {
   const upstreams = await Promise.all(
-    offers.map((extensions) => upstreamWith({ extensions: [...extensions, auth] })),
+    offers.map((extensions) => upstreamWith({ extensions: [...extensions, esc, auth] })),
   );
   const accounts: TestAccount[] = upstreams.map(({ port }, index) =>
     testAccount(`a${index + 1}@example.org`, port),
@@ -113,13 +115,29 @@ describe('the offer', () => {
     expect(await offered(relay.port)).toEqual(['SIZE', '8BITMIME']);
     await meet(relay.port, second);
     expect(await offered(relay.port)).toEqual(full);
-    upstreams[1]!.script = (event) => (event.startsWith('EHLO') ? `250-x\r\n250 ${auth}\r\n` : undefined);
+    upstreams[1]!.script = (event) =>
+      event.startsWith('EHLO') ? `250-x\r\n250-${esc}\r\n250 ${auth}\r\n` : undefined;
     upstreams[1]!.reset();
     await expect.poll(() => upstreams[1]!.open).toBe(0);
     await meet(relay.port, second);
     expect(await offered(relay.port)).toEqual(['SIZE']);
     present.pop();
     expect(await offered(relay.port)).toEqual(full);
+  });
+
+  it('has no enhanced codes once an upstream was seen that gives none', async () => {
+    const upstream = await upstreamWith({ extensions: ['8BITMIME', auth] });
+    const account = testAccount('a@example.org', upstream.port);
+    const relay = await relayWith([account]);
+    await offered(relay.port);
+    await meet(relay.port, account);
+    const client = await TestClient.connect(relay.port);
+    await client.reply();
+    expect((await client.say('EHLO client.example')).split('\r\n').slice(1)).toEqual([
+      '250-PIPELINING',
+      '250-SIZE',
+      '250 8BITMIME',
+    ]);
   });
 
   it('does not mind accounts that cannot be used', async () => {
@@ -168,6 +186,17 @@ describe('the offer', () => {
     );
     expect(offers.current()).toBe(second);
     expect([before > 0, looks]).toEqual([true, after]);
+  });
+});
+
+describe('mail with 8-bit text', () => {
+  it('is deferred where it was offered before the upstream was seen, and refused when it is offered no more', async () => {
+    const { relay } = await oneAccount({ extensions: [esc, auth] });
+    const client = await greetedClient(relay.port);
+    const line = 'MAIL FROM:<a@example.org> BODY=8BITMIME';
+    expect(await client.say(line)).toBe('451 4.5.4 BODY=8BITMIME is not offered any more: say EHLO again');
+    expect(await client.say('EHLO again')).not.toContain('8BITMIME');
+    expect(await client.say(line)).toBe('554 5.6.3 The upstream server does not take 8-bit messages');
   });
 });
 

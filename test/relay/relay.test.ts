@@ -176,7 +176,7 @@ describe('what the upstream says', () => {
     ['MAIL', 'nonsense', '451 4.4.0 '],
     ['DATA', '250 ok', '451 4.4.0 '],
   ])('at %s: %j becomes %j, and the client stays connected', async (stage, said, told) => {
-    const { upstream, relay } = await oneAccount();
+    const { account, upstream, relay } = await oneAccount();
     upstream.script = (event) => (event.startsWith(stage) ? `${said}\r\n` : undefined);
     const client = await greetedClient(relay.port);
     let answer = '';
@@ -191,6 +191,8 @@ describe('what the upstream says', () => {
     expect(answer.startsWith(told)).toBe(true);
     expect(upstream.messages).toEqual([]);
     upstream.script = () => undefined;
+    // One that the server has refused is left alone for a while.
+    account.token = 'another';
     await client.say('RSET');
     expect((await submit(client)).at(-1)).toBe('250 2.0.0 Ok: queued');
   });
@@ -384,6 +386,7 @@ describe('the relay itself', () => {
     const { relay } = await oneAccount({ extensions: ['PIPELINING', 'AUTH XOAUTH2'] });
     const client = await greetedClient(relay.port);
     expect(await client.say('MAIL FROM:<a@example.org> SMTPUTF8')).toMatch(/^550 5\.6\.7 /);
+    await client.say('EHLO client.example');
     expect(await client.say('MAIL FROM:<a@example.org> BODY=8BITMIME')).toMatch(/^554 5\.6\.3 /);
     expect(await client.say('MAIL FROM:<a@example.org> SIZE=10 BODY=7BIT AUTH=<>')).toBe('250 2.1.0 Ok');
   });
