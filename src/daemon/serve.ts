@@ -189,6 +189,7 @@ class LiveDaemon implements Daemon {
     const pool = {
       occupancy: () => this.#parts?.pool.occupancy() ?? new Map<string, never>(),
       occupancyOf: (account: string) => this.#parts?.pool.occupancyOf(account),
+      refusalOf: (account: string) => this.#parts?.pool.refusalOf(account),
     };
     const [questions, refreshes, stateFile] = [this.#questions, this.#refreshes, this.#stateFile];
     return openStatus(settings, {

@@ -3,7 +3,7 @@
  * refuses its token. Last in, first out: sessions that are not needed grow old and are closed.
  */
 import type { SubmittingAccount } from '../accounts/account.js';
-import { type Clock, sleep } from '../core/clock.js';
+import type { Clock } from '../core/clock.js';
 import { AppError } from '../core/errors.js';
 import type { Logger } from '../core/logger.js';
 import { AuthRefused } from '../protocol/smtp/client.js';
@@ -16,6 +16,7 @@ import { logIn } from './login.js';
 import type { ExtensionMemory } from './offer.js';
 import type { Guest, Turnstile } from './pacing.js';
 import { Patience } from './patience.js';
+import { adviceForRefusal } from './refusal-advice.js';
 import { unlessAborted, withinTime } from './time-limit.js';
 import { type UpstreamHome, UpstreamSession } from './upstream.js';
 
@@ -48,6 +49,28 @@ export interface AccountSessionsOptions {
 export interface Asker extends Guest {
   /** The id of the client's session. */
   readonly session: string;
+}
+
+/** A token that the server does not want, and what it said. */
+export interface TokenRefusal {
+  readonly token: AccessToken;
+  readonly error: AuthRefused;
+}
+
+/** What is wrong with an account by its server's word. */
+export interface UpstreamRefusal {
+  /** Milliseconds since the epoch. */
+  readonly at: number;
+  readonly problem: AppError;
+}
+
+/** A session that is to be opened. */
+interface Opening {
+  readonly live: LiveAccount;
+  /** The id of the client's session. */
+  readonly client: string;
+  /** For its turn. */
+  readonly waitedMs: number;
 }
 
 /** The sessions of an account, and how many messages wait for one. */
@@ -85,29 +108,36 @@ export class AccountSessions implements UpstreamHome {
     };
   }
 
+  /** That the server refuses the account, unless it has let it in since. */
+  get refusal(): UpstreamRefusal | undefined {
+    const { at, error } = this.#patience.refusal ?? {};
+    if (at === undefined || error === undefined) return undefined;
+    const hint = adviceForRefusal(replyText(error.reply), this.account);
+    return { at, problem: new AppError('upstream-auth', error.message, { hint }) };
+  }
+
   /** See UpstreamPool.acquire. */
-  acquire(live: LiveAccount, fresh: boolean, asker: Asker): UpstreamSession | Promise<UpstreamSession> {
+  acquire(live: LiveAccount, asker: Asker): UpstreamSession | Promise<UpstreamSession> {
     const turn = this.#turnstile.enter(asker);
-    const idle = turn === undefined && !fresh ? this.#takeIdle() : undefined;
-    return idle ?? this.#acquireLater(turn, live, fresh, asker.session);
+    const idle = turn === undefined ? this.#takeIdle() : undefined;
+    return idle ?? this.#acquireLater(turn, live, asker.session);
   }
 
   async #acquireLater(
     turn: Promise<void> | undefined,
     live: LiveAccount,
-    fresh: boolean,
     client: string,
   ): Promise<UpstreamSession> {
     const { clock } = this.#options;
     const startedAt = clock.monotonic();
     if (turn !== undefined) await turn;
-    try {
-      const idle = fresh ? undefined : this.#takeIdle();
-      return idle ?? (await this.#openWithin(longestStartMs - (clock.monotonic() - startedAt), live, client));
-    } catch (error) {
-      this.#turnstile.leave();
-      throw error;
-    }
+    const waitedMs = clock.monotonic() - startedAt;
+    return this.#takeIdle() ?? this.#open({ live, client, waitedMs });
+  }
+
+  /** See UpstreamPool.replace. */
+  replace(live: LiveAccount, { session }: Asker, refusal?: TokenRefusal): Promise<UpstreamSession> {
+    return this.#open({ live, client: session, waitedMs: 0 }, refusal);
   }
 
   takeBack(session: UpstreamSession, reset: boolean): void {
@@ -122,12 +152,12 @@ export class AccountSessions implements UpstreamHome {
     });
   }
 
-  ended(session: UpstreamSession): void {
+  ended(session: UpstreamSession, leavesPlace: boolean): void {
     this.#sessions.delete(session);
     this.#turnstile.connections--;
     const index = this.#idle.indexOf(session);
     if (index >= 0) this.#idle.splice(index, 1);
-    else this.#turnstile.leave();
+    else if (!leavesPlace) this.#turnstile.leave();
   }
 
   /** Those that are idle say good-bye; the others end, too, when they are released or the relay stops. */
@@ -141,26 +171,43 @@ export class AccountSessions implements UpstreamHome {
     // One that ends leaves the list by itself.
     for (let session = this.#idle.at(-1); session !== undefined; session = this.#idle.at(-1)) {
       if (session.isMidReply) session.destroy();
-      else if (this.#isUsable(session)) return this.#idle.pop();
+      else if (this.#usableMs(session) > 0) return this.#idle.pop();
       else session.quit();
     }
     return undefined;
   }
 
-  #isUsable(session: UpstreamSession): boolean {
-    return session.token.expiresAt - expiryMarginMs > this.#options.clock.now();
+  /** For how long its token may be relied on; not positive when it may not. */
+  #usableMs(session: UpstreamSession): number {
+    return session.token.expiresAt - expiryMarginMs - this.#options.clock.now();
   }
 
   #keep(session: UpstreamSession): void {
     if (!session.isAlive) return;
-    if (this.#closed || !this.#isUsable(session)) return session.quit();
+    const usableMs = this.#usableMs(session);
+    if (session.transactions > 0) this.#patience.proven();
+    if (this.#closed || usableMs <= 0) return session.quit();
     this.#idle.push(session);
-    session.idleUntil(this.#options.deadlines.in(idleMs));
+    session.idleUntil(this.#options.deadlines.in(Math.min(idleMs, usableMs)));
     this.#turnstile.leave();
   }
 
-  /** Opens a session, or throws AppError upstream-timeout after `limitMs`. */
-  #openWithin(limitMs: number, live: LiveAccount, client: string): Promise<UpstreamSession> {
+  /** Opens a session in the place that is held for it, and gives the place up when it cannot. */
+  async #open(opening: Opening, refusal?: TokenRefusal): Promise<UpstreamSession> {
+    try {
+      return await this.#inTime(longestStartMs - opening.waitedMs, (signal) =>
+        refusal === undefined
+          ? this.#signInOrRenew(opening, signal)
+          : this.#signInAnew(opening, refusal, signal),
+      );
+    } catch (error) {
+      this.#turnstile.leave();
+      throw error;
+    }
+  }
+
+  /** What `work` gives, or throws AppError upstream-timeout after `limitMs`. */
+  #inTime<T>(limitMs: number, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
     const { clock, signal } = this.#options;
     const { host, port } = this.account.submission.smtp;
     const minutes = longestStartMs / 60_000;
@@ -168,29 +215,37 @@ export class AccountSessions implements UpstreamHome {
       new AppError('upstream-timeout', `${host}:${port}: no session was ready within ${minutes} minutes`, {
         hint: 'the server answers each step too slowly: look for what delays it, or try again later',
       });
-    return withinTime({ clock, limitMs, signal, late }, (inTime) => this.#open(live, client, inTime));
+    return withinTime({ clock, limitMs, signal, late }, work);
   }
 
-  /** Signs in; a token that the server refuses is renewed once, and tried on a fresh connection. */
-  async #open({ tokens }: LiveAccount, client: string, signal: AbortSignal): Promise<UpstreamSession> {
-    const token = await unlessAborted(tokens.accessToken(), signal);
+  /** A token that the server refuses is renewed once. */
+  async #signInOrRenew(opening: Opening, signal: AbortSignal): Promise<UpstreamSession> {
+    const token = await unlessAborted(opening.live.tokens.accessToken(), signal);
     const standing = this.#patience.refusalOf(token);
     if (standing !== undefined) throw standing;
     try {
-      return await this.#signIn(token, client, signal);
+      return await this.#signIn(token, opening, signal);
     } catch (error) {
       if (!(error instanceof AuthRefused)) throw error;
-      const renewed = this.#mayRenew(error) ? await unlessAborted(tokens.renew(token), signal) : undefined;
-      if (renewed === undefined) throw this.#refused(token, client, error);
-      this.#options.figures.authRetries++;
-      this.#options.logger.info(
-        { session: client, account: this.account.name, reply: replyText(error.reply) },
-        'token renewed: refused',
-      );
-      return this.#signIn(renewed, client, signal).catch((again: unknown) => {
-        throw again instanceof AuthRefused ? this.#refused(renewed, client, again) : again;
-      });
+      return await this.#signInAnew(opening, { token, error }, signal);
     }
+  }
+
+  /** With another token than the one that was refused, or not at all. */
+  async #signInAnew(opening: Opening, refusal: TokenRefusal, signal: AbortSignal): Promise<UpstreamSession> {
+    const { client, live } = opening;
+    const token = this.#mayRenew(refusal.error)
+      ? await unlessAborted(live.tokens.renew(refusal.token), signal)
+      : undefined;
+    if (token === undefined) throw this.refused(refusal, client);
+    this.#options.figures.authRetries++;
+    this.#options.logger.info(
+      { session: client, account: this.account.name, reply: replyText(refusal.error.reply) },
+      'token renewed: refused',
+    );
+    return this.#signIn(token, opening, signal).catch((error: unknown) => {
+      throw error instanceof AuthRefused ? this.refused({ token, error }, client) : error;
+    });
   }
 
   #mayRenew({ blamesToken, reply }: AuthRefused): boolean {
@@ -198,9 +253,9 @@ export class AccountSessions implements UpstreamHome {
     return blamesToken && !this.account.provider.refusalsBeyondTokens.includes(detail ?? '');
   }
 
-  #refused(token: AccessToken, session: string, error: AuthRefused): AuthRefused {
-    // A 4yz says that the server could not check, and nothing of the account.
-    if (error.reply.code >= 500) {
+  /** See UpstreamPool.refused. */
+  refused({ error, token }: TokenRefusal, session: string): AuthRefused {
+    if (error.isVerdict) {
       this.#patience.refused(token, error);
       const { name } = this.account;
       this.#options.logger.error(
@@ -211,11 +266,14 @@ export class AccountSessions implements UpstreamHome {
     return error;
   }
 
-  async #signIn(token: AccessToken, client: string, signal: AbortSignal): Promise<UpstreamSession> {
+  async #signIn(
+    token: AccessToken,
+    { client, waitedMs }: Opening,
+    signal: AbortSignal,
+  ): Promise<UpstreamSession> {
     const { clientName, clock, deadlines, figures, logger, traceDialogue } = this.#options;
     const { account } = this;
-    const delayMs = this.#turnstile.reserveLogin();
-    if (delayMs > 0) await sleep(clock, delayMs, signal);
+    await this.#turnstile.logIn(waitedMs, signal);
     this.#makeRoom();
     const fields = { account: account.name, upstream: account.submission.smtp.host };
     const level = traceDialogue ? 'trace' : account.debug === true ? 'info' : undefined;

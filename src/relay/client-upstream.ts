@@ -59,18 +59,26 @@ export class ClientUpstream implements UpstreamSource {
    */
   async verdict(identity: Identity, session: string): Promise<AuthVerdict> {
     try {
-      const opened = await this.acquire(this.live, true, { session, isWanted: true });
+      const opened = await this.acquire(this.live, { session, isWanted: true });
       opened.release(false);
       return { kind: 'accepted', identity };
     } catch (error) {
       const isGuess = error instanceof AuthRefused;
-      if (isGuess && error.reply.code >= 500) return { kind: 'refused', challenge: error.challenge?.text };
+      if (isGuess && error.isVerdict) return { kind: 'refused', challenge: error.challenge?.text };
       return { kind: 'unavailable', cause: toAppError(error), isGuess };
     }
   }
 
   acquire(...args: Parameters<UpstreamSource['acquire']>): ReturnType<UpstreamSource['acquire']> {
     return this.#sessions.acquire(...args);
+  }
+
+  replace(...args: Parameters<UpstreamSource['replace']>): ReturnType<UpstreamSource['replace']> {
+    return this.#sessions.replace(...args);
+  }
+
+  refused(_: LiveAccount, ...args: Parameters<AccountSessions['refused']>): void {
+    this.#sessions.refused(...args);
   }
 
   /** The client is gone. One that waits for the reply to a whole message still gets it. */

@@ -45,7 +45,10 @@ export class LockStep {
   /** Runs a part of the conversation to its end. */
   async converse<T>(conversation: Conversation<T>): Promise<T> {
     let step = conversation.next();
-    while (step.done !== true) step = conversation.next(await this.#ask(step.value));
+    while (step.done !== true) {
+      const reply = await this.#ask(step.value).catch((error: unknown) => ({ error }));
+      step = 'error' in reply ? conversation.throw(reply.error) : conversation.next(reply);
+    }
     return step.value;
   }
 

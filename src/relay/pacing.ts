@@ -3,7 +3,7 @@
  * provoke 432 or 454 and a lock-out, a message waits its turn here; only a few may wait, and not for long, so
  * that the submitting client, which has time-outs of its own, keeps the others. Accounts know nothing of each other.
  */
-import type { Clock, Timer } from '../core/clock.js';
+import { type Clock, sleep, type Timer } from '../core/clock.js';
 import { AppError } from '../core/errors.js';
 import type { Pace } from '../providers/provider.js';
 import type { RelayFigures } from './figures.js';
@@ -41,7 +41,10 @@ interface Waiter {
   readonly since: number;
 }
 
-/** The turnstile of one account: `enter` before each message, `leave` when its session is free again. */
+/**
+ * The turnstile of one account: `enter` before each message, `leave` when its session is free again, `logIn` before
+ * each login in between.
+ */
 export class Turnstile {
   readonly #clock: Clock;
   /** Of upstream, those that are being opened too, whoever holds them. */
@@ -50,7 +53,9 @@ export class Turnstile {
   #messages: RateWindow | undefined;
   #logins: RateWindow | undefined;
   readonly #figures: Pick<RelayFigures, 'waits' | 'waitsGivenUp'>;
+  /** For their turn; those who are inside may have to wait for a login. */
   readonly #waiting: Waiter[] = [];
+  #awaitingLogin = 0;
   #inside = 0;
   /** Opens when the rate allows the first in line. */
   #opening: Timer | undefined;
@@ -85,8 +90,7 @@ export class Turnstile {
       this.#admit();
       return undefined;
     }
-    if (this.#waiting.length >= mostWaiting) this.#dismissAbsent();
-    if (this.#waiting.length >= mostWaiting) throw this.#busy('as many messages wait for it as may');
+    this.#refuseCrowd();
     return new Promise((resolve, reject) => {
       const timer = this.#clock.setTimer(longestWaitMs, () => {
         this.#waiting.splice(this.#waiting.indexOf(waiter), 1);
@@ -98,9 +102,9 @@ export class Turnstile {
     });
   }
 
-  /** How many wait. */
+  /** How many wait, for their turn or for a login. */
   get waiting(): number {
-    return this.#waiting.length;
+    return this.#waiting.length + this.#awaitingLogin;
   }
 
   leave(): void {
@@ -109,15 +113,21 @@ export class Turnstile {
   }
 
   /**
-   * Milliseconds until another login is allowed; the login is counted as made then. Throws AppError account-busy
-   * when that is too long to wait.
+   * Resolves when another login may be made, which is counted; undefined means at once. Throws AppError account-busy
+   * when too many wait already, or it would take too long.
+   * @param waitedMs how long the message has waited for its turn
    */
-  reserveLogin(): number {
+  logIn(waitedMs: number, signal: AbortSignal): Promise<void> | undefined {
     const now = this.#clock.monotonic();
-    const delay = this.#logins?.delayMs(now) ?? 0;
-    if (delay > longestWaitMs) throw this.#busy('it has signed in as often as it may');
-    this.#logins?.count(now + delay);
-    return delay;
+    const delayMs = this.#logins?.delayMs(now) ?? 0;
+    if (delayMs > 0) this.#refuseCrowd();
+    if (delayMs > 0 && waitedMs + delayMs > longestWaitMs) {
+      throw this.#busy('it has signed in as often as it may');
+    }
+    this.#logins?.count(now + delayMs);
+    if (delayMs === 0) return undefined;
+    this.#awaitingLogin++;
+    return sleep(this.#clock, delayMs, signal).finally(() => this.#awaitingLogin--);
   }
 
   #admits(): boolean {
@@ -140,6 +150,11 @@ export class Turnstile {
       waiter.resolve();
     }
     this.#openLater();
+  }
+
+  #refuseCrowd(): void {
+    if (this.waiting >= mostWaiting) this.#dismissAbsent();
+    if (this.waiting >= mostWaiting) throw this.#busy('as many messages wait for it as may');
   }
 
   #dismissAbsent(): void {

@@ -5,6 +5,7 @@
  */
 import type { AppError, Remedy } from '../core/errors.js';
 import type { AccountReply } from '../providers/provider.js';
+import { isTokenRefusal } from '../protocol/smtp/client.js';
 import { enhancedDetail, withClassOf } from '../protocol/smtp/codes.js';
 import { formatReply, makeReply, printable, type Reply } from '../protocol/smtp/reply.js';
 import type { ClientStage } from '../protocol/smtp/states.js';
@@ -66,8 +67,13 @@ export function replyForUnsafeBody(): Reply {
 
 export type StageOfMessage = Extract<ClientStage, 'mail' | 'rcpt' | 'data' | 'end'>;
 
-/** Codes about our own authentication (RFC 4954, 6): at any stage they are token trouble. */
-export const authenticationCodes: ReadonlySet<number> = new Set([530, 535, 538]);
+/** Codes about our own authentication (RFC 4954, 6). */
+const authenticationCodes: ReadonlySet<number> = new Set([530, 535, 538]);
+
+/** Whether a reply, at any stage, is about our sign-in and not about the message. */
+export function isOfAccount(reply: Reply): boolean {
+  return authenticationCodes.has(reply.code) || isTokenRefusal(reply);
+}
 
 /** Whether a reply of this code makes sense at this stage; any other is a broken upstream. */
 export function isExpected(stage: StageOfMessage, code: number): boolean {
@@ -78,7 +84,7 @@ export function isExpected(stage: StageOfMessage, code: number): boolean {
 /** What the client is told when the upstream says `reply`. */
 export function relayedReply(reply: Reply, accountReplies: readonly AccountReply[]): Reply {
   if (reply.code < 400) return reply;
-  if (authenticationCodes.has(reply.code)) return recoded(reply, 454, '7.0');
+  if (isOfAccount(reply)) return recoded(reply, 454, '7.0');
   if (reply.code === 421) return recoded(reply, 451, undefined);
   const detail = enhancedDetail(reply.lines[0] ?? '');
   const known = accountReplies.find((entry) => entry.code === reply.code && entry.detail === detail);

@@ -3,13 +3,20 @@
  * A session that has served a message is kept for the next one of the same account, since a new one costs four
  * round trips, a TLS handshake and an AUTH. Accounts never wait for each other.
  */
+import { setMaxListeners } from 'node:events';
 import type { SubmittingAccount } from '../accounts/account.js';
 import type { Clock } from '../core/clock.js';
 import { AppError } from '../core/errors.js';
 import type { Logger } from '../core/logger.js';
 import type { Pace, Provider } from '../providers/provider.js';
 import type { LiveAccount } from '../refresh/token-source.js';
-import { AccountSessions, type Asker, type Occupancy } from './account-sessions.js';
+import {
+  AccountSessions,
+  type Asker,
+  type Occupancy,
+  type TokenRefusal,
+  type UpstreamRefusal,
+} from './account-sessions.js';
 import type { Deadlines } from './deadlines.js';
 import type { RelayFigures } from './figures.js';
 import { ExtensionMemory } from './offer.js';
@@ -30,7 +37,7 @@ export interface PoolOptions {
 }
 
 /** Where a transaction gets its session. */
-export type UpstreamSource = Pick<UpstreamPool, 'acquire' | 'figures'>;
+export type UpstreamSource = Pick<UpstreamPool, 'acquire' | 'replace' | 'refused' | 'figures'>;
 
 export class UpstreamPool {
   readonly #options: Omit<PoolOptions, 'before'>;
@@ -44,6 +51,8 @@ export class UpstreamPool {
   readonly #closing = new AbortController();
 
   constructor({ before, ...options }: PoolOptions) {
+    // Each session that is being opened listens; Node.js would take more than ten for a leak.
+    setMaxListeners(0, this.#closing.signal);
     this.#options = options;
     this.figures = options.figures;
     this.extensions = before?.extensions ?? new ExtensionMemory();
@@ -59,10 +68,26 @@ export class UpstreamPool {
    * A session that is ready for MAIL, at once where one is free; the caller owns it until it releases it, or until
    * it ends. Throws, or rejects with, AppError: account-busy, token trouble from the token source, upstream trouble
    * from the session.
-   * @param fresh never one that was used before
    */
-  acquire(live: LiveAccount, fresh: boolean, asker: Asker): UpstreamSession | Promise<UpstreamSession> {
-    return this.#sessionsOf(live).acquire(live, fresh, asker);
+  acquire(live: LiveAccount, asker: Asker): UpstreamSession | Promise<UpstreamSession> {
+    return this.#sessionsOf(live).acquire(live, asker);
+  }
+
+  /**
+   * One on a fresh connection, in the place that the asker's session has left to it: nobody else gets in between, and
+   * its message counts once. Rejects as `acquire` does, and with the refusal where no other token is to be had.
+   * @param refusal of the token of the session before, which is then renewed
+   */
+  replace(live: LiveAccount, asker: Asker, refusal?: TokenRefusal): Promise<UpstreamSession> {
+    return this.#sessionsOf(live).replace(live, asker, refusal);
+  }
+
+  /**
+   * The server wants no token of the account: others are told so for a while, instead of asking again.
+   * @param session the id of the client's
+   */
+  refused(live: LiveAccount, refusal: TokenRefusal, session: string): void {
+    this.#sessionsOf(live).refused(refusal, session);
   }
 
   /** By account: its sessions as they are at this moment. */
@@ -73,6 +98,11 @@ export class UpstreamPool {
   /** Undefined for an account that has sent nothing yet. */
   occupancyOf(account: string): Occupancy | undefined {
     return this.#accounts.get(account)?.occupancy;
+  }
+
+  /** That the server last refused the account; undefined where it has let it in since, or was not asked. */
+  refusalOf(account: string): UpstreamRefusal | undefined {
+    return this.#accounts.get(account)?.refusal;
   }
 
   /** Ends every session; those that are idle say good-bye, and attempts to open one are given up. */

@@ -8,24 +8,18 @@
  */
 import { AppError, toAppError } from '../core/errors.js';
 import type { BodyEvent } from '../protocol/smtp/server.js';
-import { isTokenRefusal } from '../protocol/smtp/client.js';
+import { AuthRefused, isTokenRefusal } from '../protocol/smtp/client.js';
 import type { PathCommand } from '../protocol/smtp/command.js';
 import { isPositive, type Reply, replyText } from '../protocol/smtp/reply.js';
 import type { LiveAccount } from '../refresh/token-source.js';
-import type { Asker } from './account-sessions.js';
+import type { Asker, TokenRefusal } from './account-sessions.js';
 import { Entry, type EntryOwner, type Relayed, stageOf } from './entry.js';
 import { commandFor } from './extensions.js';
 import type { MessageResult } from './message-log.js';
 import type { Offer } from './offer.js';
 import { MessagePassage, type Outcome } from './passage.js';
 import type { UpstreamSource } from './pool.js';
-import {
-  authenticationCodes,
-  isExpected,
-  relayedReply,
-  replyForFailure,
-  type StageOfMessage,
-} from './policy.js';
+import { isExpected, isOfAccount, relayedReply, replyForFailure, type StageOfMessage } from './policy.js';
 import type { ReplyPlace } from './reply-queue.js';
 import type { DueReply, UpstreamOwner, UpstreamSession } from './upstream.js';
 
@@ -98,7 +92,7 @@ export class Transaction implements Asker, EntryOwner, UpstreamOwner {
     }
     const entry = new Entry(command, place, this);
     this.#entries.push(entry);
-    if (command.verb === 'MAIL') this.#fetchSession(false);
+    if (command.verb === 'MAIL') this.#fetchSession();
     else if (this.#upstream !== undefined) this.#forward(this.#upstream, entry);
   }
 
@@ -119,14 +113,14 @@ export class Transaction implements Asker, EntryOwner, UpstreamOwner {
     else this.#releaseWhenQuiet();
   }
 
+  /** A kept session may have died of old age; as long as nobody was told anything, a fresh one takes over. */
+  get startsAgain(): boolean {
+    return this.#reused && !this.#anyReply && this.#abandoned === undefined;
+  }
+
   upstreamLost(error: AppError): void {
-    // A kept session may have died of old age; as long as nobody was told anything, a fresh one takes over.
-    if (this.#mayStartAgain()) {
-      this.#upstream = undefined;
-      this.#fetchSession(true);
-    } else {
-      this.#fail(error);
-    }
+    if (this.startsAgain) this.#replaceSession();
+    else this.#fail(error);
   }
 
   upstreamSpoke(reply: Reply): void {
@@ -144,18 +138,28 @@ export class Transaction implements Asker, EntryOwner, UpstreamOwner {
     this.#observer.drained();
   }
 
-  #fetchSession(fresh: boolean): void {
+  #fetchSession(): void {
     try {
-      const upstream = this.#pool.acquire(this.live, fresh, this);
+      const upstream = this.#pool.acquire(this.live, this);
       // A session that is free needs no wait, and most messages of a busy relay find one.
-      if (!(upstream instanceof Promise)) return this.#begin(upstream);
-      upstream.then(
-        (opened) => this.#begin(opened),
-        (error: unknown) => this.#fail(toAppError(error)),
-      );
+      if (upstream instanceof Promise) this.#beginLater(upstream);
+      else this.#begin(upstream);
     } catch (error) {
       this.#fail(toAppError(error));
     }
+  }
+
+  /** Its session has left its place to the next one. */
+  #replaceSession(refusal?: TokenRefusal): void {
+    this.#upstream = undefined;
+    this.#beginLater(this.#pool.replace(this.live, this, refusal));
+  }
+
+  #beginLater(opening: Promise<UpstreamSession>): void {
+    opening.then(
+      (opened) => this.#begin(opened),
+      (error: unknown) => this.#fail(toAppError(error)),
+    );
   }
 
   #begin(upstream: UpstreamSession): void {
@@ -175,19 +179,15 @@ export class Transaction implements Asker, EntryOwner, UpstreamOwner {
     else this.#answer(entry, line);
   }
 
-  #mayStartAgain(): boolean {
-    return this.#reused && !this.#anyReply && this.#abandoned === undefined;
-  }
-
   take(entry: Entry, reply: Reply): void {
     // The good-bye of a session that had been idle for too long; upstreamLost follows.
-    if (reply.code === 421 && this.#mayStartAgain()) return;
+    if (reply.code === 421 && this.startsAgain) return;
     this.#anyReply = true;
-    const { stage } = entry;
+    const { command, stage } = entry;
     const opensRefused = stage === 'data' && reply.code < 400 && this.#refusal !== undefined;
     if (opensRefused || !isExpected(stage, reply.code)) return this.#brokenOff(stage, reply);
-    if (isTokenRefusal(reply) && !this.#renewed) return void this.#renew(reply);
-    if (authenticationCodes.has(reply.code)) return this.#tokenRefused(reply);
+    if (isTokenRefusal(reply) && !this.#renewed) return this.#renew(command.verb, reply);
+    if (isOfAccount(reply)) return this.#accountRefused(command.verb, reply);
     this.#answer(entry, relayedReply(reply, this.live.account.provider.accountReplies));
   }
 
@@ -222,7 +222,7 @@ export class Transaction implements Asker, EntryOwner, UpstreamOwner {
 
   #endAnswered(reply: Reply): void {
     if (!isExpected('end', reply.code)) return this.#brokenOff('end', reply);
-    if (authenticationCodes.has(reply.code)) return this.#tokenRefused(reply);
+    if (isOfAccount(reply)) return this.#accountRefused('the message', reply);
     this.#passage?.answered(relayedReply(reply, this.live.account.provider.accountReplies));
     this.#release(false);
   }
@@ -248,16 +248,12 @@ export class Transaction implements Asker, EntryOwner, UpstreamOwner {
    * The server has thought better of the token, and not an octet of the message was sent: what was accepted is said
    * again on a fresh session with a new token, and then whatever still waits. The client sees a pause.
    */
-  async #renew(refusal: Reply): Promise<void> {
+  #renew(what: string, reply: Reply): void {
     this.#renewed = true;
-    const refused = this.#upstream;
-    if (refused === undefined) return;
-    this.#upstream = undefined;
-    refused.destroy();
-    const token = await this.live.tokens.renew(refused.token);
-    if (token === undefined) return this.#tokenRefused(refusal);
-    this.#pool.figures.authRetries++;
-    this.#fetchSession(true);
+    const upstream = this.#upstream;
+    if (upstream === undefined) return;
+    upstream.destroy(true);
+    this.#replaceSession({ token: upstream.token, error: new AuthRefused(what, reply) });
   }
 
   #sayAgain(upstream: UpstreamSession): void {
@@ -268,21 +264,23 @@ export class Transaction implements Asker, EntryOwner, UpstreamOwner {
       upstream.command(line, {
         stage,
         take: (reply) => {
-          if (reply.code >= 300) this.#brokenOff(stage, reply);
+          if (!isExpected(stage, reply.code)) return this.#brokenOff(stage, reply);
+          if (isPositive(reply)) return;
+          if (isOfAccount(reply)) return this.#accountRefused(command.verb, reply);
+          this.#giveUpSession();
+          this.#fail(replacementRefused(command.verb, reply));
         },
       });
     }
   }
 
-  /** 530, 535 or 538 in mid-session: the session is of no more use, and no other token helps. */
-  #tokenRefused(reply: Reply): void {
+  /** In mid-session, where no other token is to be tried: the session is of no more use. */
+  #accountRefused(what: string, reply: Reply): void {
+    const error = new AuthRefused(what, reply);
+    const token = this.#upstream?.token;
     this.#giveUpSession();
-    const said = replyText(reply);
-    this.#fail(
-      new AppError('upstream-auth', `the upstream server answered ${said}`, {
-        publicDetail: said.slice(0, 200),
-      }),
-    );
+    if (this.#renewed && token !== undefined) this.#pool.refused(this.live, { token, error }, this.session);
+    this.#fail(error);
   }
 
   /** Everything that waits for a reply gets this failure; a message in flight is swallowed to its end. */
@@ -314,4 +312,11 @@ export class Transaction implements Asker, EntryOwner, UpstreamOwner {
     this.#upstream = undefined;
     upstream?.release(reset);
   }
+}
+
+/** What one session has accepted, and the client was told so, the next one does not. */
+function replacementRefused(verb: string, reply: Reply): AppError {
+  const said = replyText(reply);
+  const text = `the upstream server accepted ${verb} before its session had to be replaced, and then answered ${said}`;
+  return new AppError('upstream-refused', text, { publicDetail: said.slice(0, 200) });
 }

@@ -24,6 +24,8 @@ import { atTurnEnd } from './turn-end.js';
 export interface UpstreamOwner {
   /** The id of the client's session that it serves. */
   readonly session: string;
+  /** Whether it goes on with another session, in its place, when it loses this one now. */
+  readonly startsAgain: boolean;
   /** The session is gone; replies that are due will not come. */
   upstreamLost(error: AppError): void;
   /** A reply that nobody asked for: a refusal in the middle of a message, or a good-bye. */
@@ -52,8 +54,11 @@ export interface DueReply {
 export interface UpstreamHome {
   /** A message has ended or (`reset`) was broken off: the session may serve the next one. */
   takeBack(session: UpstreamSession, reset: boolean): void;
-  /** Called once, when the session is over, before its owner is told. */
-  ended(session: UpstreamSession): void;
+  /**
+   * Called once, when the session is over, before its owner is told.
+   * @param leavesPlace to another session of its owner's
+   */
+  ended(session: UpstreamSession, leavesPlace: boolean): void;
 }
 
 export class UpstreamSession implements Expiring {
@@ -98,8 +103,8 @@ export class UpstreamSession implements Expiring {
     this.#socket = socket;
     readShared(socket, (lent) => this.#receive(lent));
     this.#writer = new QuickWriter(socket, () => this.#drained());
-    socket.on('error', (error) => this.#fail(this.#connectionLost(describeCause(error)), true));
-    socket.on('close', () => this.#fail(this.#connectionLost('it closed the connection'), true));
+    socket.on('error', (error) => this.#fail(this.#connectionLost(describeCause(error))));
+    socket.on('close', () => this.#fail(this.#connectionLost('it closed the connection')));
     options.deadlines.watch(this);
   }
 
@@ -161,8 +166,10 @@ export class UpstreamSession implements Expiring {
   }
 
   /** Cuts the connection. Nothing that was begun is finished by that: an unended message is discarded. */
-  destroy(): void {
-    this.#fail(new AppError('upstream-lost', 'the session with the upstream server was given up'), false);
+  destroy(leavesPlace = false): void {
+    if (this.#ended) return;
+    this.#socket.destroy();
+    this.#end(leavesPlace);
   }
 
   /** Leaves politely; for idle sessions. */
@@ -170,7 +177,7 @@ export class UpstreamSession implements Expiring {
     if (this.#ended) return;
     this.#dialogue?.('C: QUIT', this.#client);
     this.#socket.end('QUIT\r\n', () => this.#socket.destroySoon());
-    this.#end();
+    this.#end(false);
   }
 
   /** Nothing is due; when nobody has taken it by then, it leaves. */
@@ -183,7 +190,7 @@ export class UpstreamSession implements Expiring {
     if (this.outstanding === 0 && !this.isCongested) return this.quit();
     const stage = clientStages[this.#due[0] === undefined ? 'body' : this.#stageOf(this.#due[0])];
     const text = `${this.#where} was silent for too long ${stage.text}`;
-    this.#fail(new AppError('upstream-timeout', text), true);
+    this.#fail(new AppError('upstream-timeout', text));
   }
 
   get #where(): string {
@@ -244,7 +251,7 @@ export class UpstreamSession implements Expiring {
         if (this.#ended) return;
       }
     } catch (error) {
-      this.#fail(toAppError(error), true);
+      this.#fail(toAppError(error));
     }
   }
 
@@ -262,24 +269,23 @@ export class UpstreamSession implements Expiring {
       this.deadlineAt = next === undefined ? Infinity : this.#in(clientStages[next.stage].timeoutMs);
       due?.take(reply);
     }
-    if (reply.code === 421) this.#fail(goodbye(reply), true);
+    if (reply.code === 421) this.#fail(goodbye(reply));
     const unsent = this.#ended ? undefined : this.#unsent.shift();
     if (unsent !== undefined) this.#send(unsent.line, unsent.due);
   }
 
-  #fail(error: AppError, tell: boolean): void {
-    if (this.#ended) return;
+  #fail(error: AppError): void {
     const { owner } = this;
-    this.#socket.destroy();
-    this.#end();
-    if (tell) owner?.upstreamLost(error);
+    if (this.#ended) return;
+    this.destroy(owner?.startsAgain);
+    owner?.upstreamLost(error);
   }
 
-  #end(): void {
+  #end(leavesPlace: boolean): void {
     this.#ended = true;
     this.owner = undefined;
     this.#options.deadlines.unwatch(this);
-    this.#options.home.ended(this);
+    this.#options.home.ended(this, leavesPlace);
   }
 }
 

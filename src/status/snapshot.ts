@@ -8,7 +8,7 @@ import { replyText } from '../protocol/smtp/reply.js';
 import { signInCommand } from '../refresh/failure.js';
 import type { AccountInService } from '../refresh/member.js';
 import type { RefresherStatus } from '../refresh/refresher.js';
-import type { Occupancy } from '../relay/account-sessions.js';
+import type { Occupancy, UpstreamRefusal } from '../relay/account-sessions.js';
 import type { SessionFacts, SessionStage } from '../relay/session-facts.js';
 import type { History } from './history.js';
 import {
@@ -118,9 +118,11 @@ class ListedAccount implements Traits {
   readonly member: AccountInService;
   readonly state: TokenState;
   readonly remedy: Remedy | null;
+  readonly #refusal: UpstreamRefusal | undefined;
 
-  constructor(member: AccountInService) {
+  constructor(member: AccountInService, refusal: UpstreamRefusal | undefined) {
     this.member = member;
+    this.#refusal = refusal;
     this.state = stateOf(member.tokens?.state);
     this.remedy = this.problem?.failure.remedy ?? null;
   }
@@ -135,12 +137,22 @@ class ListedAccount implements Traits {
   }
 
   get problem(): AppError | undefined {
-    return this.member.tokens?.problem ?? problemOf(this.member.account);
+    const { account, tokens } = this.member;
+    return tokens?.problem ?? problemOf(account) ?? this.#problemUpstream;
+  }
+
+  /** That the upstream server refuses it: of a token since then it is not known. */
+  get #problemUpstream(): AppError | undefined {
+    if (this.#refusal === undefined) return undefined;
+    const { at, problem } = this.#refusal;
+    return (this.member.tokens?.status().issuedAt ?? 0) > at ? undefined : problem;
   }
 }
 
-export function lookAtAccounts({ roster }: Pick<StatusSource, 'roster'>): AllAccounts {
-  const listed = roster.accounts().map((member) => new ListedAccount(member));
+export function lookAtAccounts({ pool, roster }: Pick<StatusSource, 'pool' | 'roster'>): AllAccounts {
+  const listed = roster
+    .accounts()
+    .map((member) => new ListedAccount(member, pool.refusalOf(member.account.name)));
   return { listed, counts: countAccounts(listed, stateWords) };
 }
 

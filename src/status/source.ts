@@ -20,7 +20,7 @@ export interface StatusSource {
   readonly refreshes: RefreshFigures;
   /** Of the socketmap. */
   readonly questions: SocketmapFigures;
-  readonly pool: Pick<UpstreamPool, 'occupancy' | 'occupancyOf'>;
+  readonly pool: Pick<UpstreamPool, 'occupancy' | 'occupancyOf' | 'refusalOf'>;
   /** Of clients, as they are now. */
   sessions(): readonly SessionFacts[];
   /** Undefined where no browser can be sent back here: on a socket in a directory. */

@@ -80,6 +80,20 @@ describe('a token that is refused at AUTH', () => {
     expect(await submit(client)).toEqual(sent);
   });
 
+  it('by a challenge alone, before the connection is closed, is renewed, too', async () => {
+    const { upstream, account, client } = await setUp({ renewed: 'new' });
+    upstream.script = (event, { number }) => {
+      if (number > 1) return undefined;
+      return event.startsWith('AUTH')
+        ? `334 ${btoa('{"status":"401"}')}\r\n`
+        : event === ''
+          ? 'close'
+          : undefined;
+    };
+    expect(await submit(client)).toEqual(sent);
+    expect(account.refused).toEqual(['old']);
+  });
+
   it('is not renewed for what a token cannot mend', async () => {
     const { upstream, account, client } = await setUp({ renewed: 'new', provider: outlook });
     upstream.script = (event) =>
@@ -139,28 +153,68 @@ describe('a token that is refused in mid-session', () => {
     expect(upstream.messages[0]!.recipients).toEqual(['RCPT TO:<y@example.net>']);
   });
 
-  it('twice is 454, and the client stays connected', async () => {
+  it.each([
+    ['530 5.7.57 Client not authenticated', '530 5\\.7\\.57'],
+    ['501 5.5.127 Token will expire soon', '501 5\\.5\\.127'],
+  ])(
+    'twice by %j is 454, the client stays connected, and nobody asks again for a while',
+    async (reply, words) => {
+      const { upstream, account, relay, client } = await setUp({ renewed: 'new' });
+      upstream.script = (event, { user }) =>
+        event.startsWith('RCPT') && user === 'a@example.org' ? `${reply}\r\n` : undefined;
+      const refusal = new RegExp(`^454 4\\.7\\.0 .*${words}`);
+      expect(await client.say('MAIL FROM:<a@example.org>')).toBe('250 2.1.0 Ok');
+      expect(await client.say('RCPT TO:<x@example.net>')).toMatch(refusal);
+      await client.say('RSET');
+      expect(await client.say('MAIL FROM:<a@example.org>')).toMatch(refusal);
+      expect([upstream.connections, account.refused]).toEqual([2, ['old']]);
+      const marks = relay.log.filter(({ message }) => message === 'the upstream refuses the account');
+      expect(marks.map(({ fields }) => fields.account)).toEqual(['a@example.org']);
+      expect(await client.say('MAIL FROM:<b@example.org>')).toBe('250 2.1.0 Ok');
+    },
+  );
+
+  it('and then where all is said again, is 454 with the words of the server', async () => {
     const { upstream, client } = await setUp({ renewed: 'new' });
-    upstream.script = (event) =>
-      event.startsWith('RCPT') ? '530 5.7.57 Client not authenticated\r\n' : undefined;
+    upstream.script = (event, { number }) =>
+      event.startsWith(number === 1 ? 'RCPT' : 'MAIL')
+        ? '530 5.7.57 Client not authenticated\r\n'
+        : undefined;
     expect(await client.say('MAIL FROM:<a@example.org>')).toBe('250 2.1.0 Ok');
     expect(await client.say('RCPT TO:<x@example.net>')).toMatch(/^454 4\.7\.0 .*530 5\.7\.57/);
-    expect(await client.say('NOOP')).toBe('250 2.0.0 Ok');
-    expect(upstream.connections).toBe(2);
+    expect(await client.say('DATA')).toMatch(/^454 4\.7\.0 /);
   });
 
-  it('is deferred when the other session no longer accepts what the client was told is accepted', async () => {
-    const { upstream, client } = await setUp({ renewed: 'new' });
-    upstream.script = (event, { number }) => {
-      if (number === 1 && event.startsWith('RCPT TO:<y')) return '530 5.7.57 Client not authenticated\r\n';
-      return number === 2 && event.startsWith('RCPT TO:<x') ? '550 5.1.1 no such user\r\n' : undefined;
-    };
-    await client.say('MAIL FROM:<a@example.org>');
-    expect(await client.say('RCPT TO:<x@example.net>')).toBe('250 2.1.5 Ok');
-    expect(await client.say('RCPT TO:<y@example.net>')).toMatch(/^451 /);
-    expect(await client.say('DATA')).toMatch(/^451 /);
-    expect(upstream.messages).toEqual([]);
+  it('is not renewed for what a token cannot mend', async () => {
+    const { upstream, account, client } = await setUp({ renewed: 'new', provider: outlook });
+    upstream.script = (event) =>
+      event.startsWith('MAIL')
+        ? '535 5.7.139 SmtpClientAuthentication is disabled for the Mailbox\r\n'
+        : undefined;
+    expect(await client.say('MAIL FROM:<a@example.org>')).toMatch(/^454 4\.7\.0 .*5\.7\.139/);
+    expect([upstream.connections, account.refused]).toEqual([1, []]);
   });
+
+  it.each([
+    ['550 5.1.1 no such user', /^451 4\.4\.0 .*takes no mail now \(550 5\.1\.1 no such user\)/],
+    ['450 4.2.1 too fast', /^451 4\.4\.0 .*takes no mail now \(450 4\.2\.1 too fast\)/],
+    ['421 4.3.2 closing', /^451 4\.4\.0 .*takes no mail now \(421 4\.3\.2 closing\)/],
+    ['354 what', /^451 4\.4\.0 .*broke the protocol/],
+  ])(
+    'is deferred when the other session says %j to what the client was told is accepted',
+    async (reply, told) => {
+      const { upstream, client } = await setUp({ renewed: 'new' });
+      upstream.script = (event, { number }) => {
+        if (number === 1 && event.startsWith('RCPT TO:<y')) return '530 5.7.57 Client not authenticated\r\n';
+        return number === 2 && event.startsWith('RCPT TO:<x') ? `${reply}\r\n` : undefined;
+      };
+      await client.say('MAIL FROM:<a@example.org>');
+      expect(await client.say('RCPT TO:<x@example.net>')).toBe('250 2.1.5 Ok');
+      expect(await client.say('RCPT TO:<y@example.net>')).toMatch(told);
+      expect(await client.say('DATA')).toMatch(/^451 /);
+      expect(upstream.messages).toEqual([]);
+    },
+  );
 
   it('after the message was sent is 454: only the client may send it again', async () => {
     const { upstream, account, client } = await setUp({ renewed: 'new' });

@@ -31,6 +31,19 @@ describe('a kept session', () => {
     await expect.poll(hasLeft).toBe(true);
   });
 
+  it('leaves by itself at that time', async () => {
+    const { upstream, client, hasLeft } = await set();
+    for (let sentMs = 0; sentMs < reusableMs - 20_000; sentMs += 50_000) {
+      await submit(client);
+      await clock.advance(50_000);
+    }
+    await submit(client);
+    await clock.advance(18_000);
+    expect([upstream.connections, hasLeft()]).toEqual([1, false]);
+    await clock.advance(4_000);
+    await expect.poll(hasLeft).toBe(true);
+  });
+
   it('is not kept when a message ends so late, though that message is sent', async () => {
     const { upstream, client, hasLeft } = await set();
     client.send(envelope);

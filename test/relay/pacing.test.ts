@@ -1,6 +1,9 @@
+import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { sleep } from '../../src/core/clock.js';
 import { AppError } from '../../src/core/errors.js';
+import { outlook } from '../../src/providers/index.js';
 import type { Pace } from '../../src/providers/provider.js';
 import { RelayFigures } from '../../src/relay/figures.js';
 import { shareOf, Turnstile } from '../../src/relay/pacing.js';
@@ -130,12 +133,85 @@ describe('an account whose limits change', () => {
 });
 
 describe('logins', () => {
-  it('are spread so that a minute never has more than allowed', () => {
-    const { turnstile } = open({ loginsPerMinute: 2 });
-    expect([1, 2, 3, 4].map(() => turnstile.reserveLogin())).toEqual([0, 0, 60_000, 60_000]);
-    expect(() => turnstile.reserveLogin()).toThrow(
-      expect.objectContaining({ code: 'account-busy' }) as Error,
-    );
+  const { signal } = new AbortController();
+  const busy = expect.objectContaining({ code: 'account-busy' }) as Error;
+
+  it('are spread so that a minute never has more than allowed', async () => {
+    const { clock, turnstile } = open({ loginsPerMinute: 2 });
+    const logins = Array.from({ length: 4 }, () => watch(turnstile.logIn(0, signal)));
+    expect(logins.map(({ state }) => state)).toEqual(['in', 'in', 'waiting', 'waiting']);
+    await clock.advance(59_999);
+    expect(logins.map(({ state }) => state)).toEqual(['in', 'in', 'waiting', 'waiting']);
+    await clock.advance(1);
+    expect([...logins.map(({ state }) => state), turnstile.waiting]).toEqual(['in', 'in', 'in', 'in', 0]);
+  });
+
+  it('are waited for no longer than a minute, what was waited before included', async () => {
+    const { clock, turnstile } = open({ loginsPerMinute: 1 });
+    expect(turnstile.logIn(0, signal)).toBeUndefined();
+    await clock.advance(30_000);
+    expect(() => turnstile.logIn(30_001, signal)).toThrow(busy);
+    const login = watch(turnstile.logIn(30_000, signal));
+    expect(() => turnstile.logIn(0, signal)).toThrow(busy);
+    await clock.advance(30_000);
+    expect(login.state).toBe('in');
+  });
+
+  it('are waited for by no more than four, those who wait for their turn included', async () => {
+    const { turnstile } = open({ sessions: 4, loginsPerMinute: 3 });
+    const inside = Array.from({ length: 4 }, () => turnstile.enter(here));
+    for (let count = 0; count < 3; count++) expect(turnstile.logIn(0, signal)).toBeUndefined();
+    const waiting = [turnstile.enter(here), turnstile.logIn(0, signal), turnstile.enter(here)].map(watch);
+    expect([inside.length, turnstile.waiting]).toEqual([4, 3]);
+    waiting.push(watch(turnstile.enter(here)));
+    expect(() => turnstile.logIn(0, signal)).toThrow(busy);
+    expect(() => turnstile.enter(here)).toThrow(busy);
+    turnstile.leave();
+    await settle();
+    expect(waiting.map(({ state }) => state)).toEqual(['in', 'waiting', 'waiting', 'waiting']);
+    expect(watch(turnstile.enter(here)).state).toBe('waiting');
+  });
+
+  it('that are given up make room', async () => {
+    const { turnstile } = open({ loginsPerMinute: 1 });
+    const stop = new AbortController();
+    expect(turnstile.logIn(0, signal)).toBeUndefined();
+    const login = turnstile.logIn(0, stop.signal);
+    stop.abort(new AppError('upstream-lost', 'stopping'));
+    await expect(login).rejects.toThrow('stopping');
+    expect(turnstile.waiting).toBe(0);
+  });
+});
+
+describe('the concurrency that the README gives Postfix for a Microsoft 365 mailbox', () => {
+  const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8');
+  const advised = Number(/^smtp_destination_concurrency_limit = (\d+)$/m.exec(readme)?.[1]);
+
+  /** How many of a hundred messages, sent by so many at once as fast as they may, are sent away. */
+  async function sentAway(concurrency: number): Promise<number> {
+    const { clock, turnstile } = open(outlook.pace);
+    let messages = 100;
+    let refused = 0;
+    const deliver = async () => {
+      while (messages-- > 0) {
+        try {
+          await turnstile.enter(here);
+          await sleep(clock, 300);
+          turnstile.leave();
+        } catch {
+          refused++;
+        }
+      }
+    };
+    const agents = Promise.all(Array.from({ length: concurrency }, deliver));
+    await settle();
+    await clock.advance(10 * 60_000);
+    await agents;
+    return refused;
+  }
+
+  it('has a queue wait for its rate, and no message deferred', async () => {
+    expect([await sentAway(advised), (await sentAway(advised + 1)) > 0]).toEqual([0, true]);
   });
 });
 

@@ -1,5 +1,5 @@
 /** Who does not read makes the other side wait; the relay keeps little in between. */
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { greetedClient } from '../support/relay-under-test.js';
 import { envelope, mail, message, oneAccount, replies, submit } from './scene.js';
 
@@ -7,6 +7,23 @@ const megabyte = 1024 * 1024;
 /** What the kernel may hold in its buffers for two connections on loopback, with room to spare. */
 const kernelOctets = 24 * megabyte;
 const patience = { timeout: 15_000 };
+
+describe('many sessions that are opened at once', () => {
+  it('make Node.js suspect no leak', async () => {
+    const warnings: string[] = [];
+    const warned = ({ message }: Error) => warnings.push(message);
+    process.on('warning', warned);
+    onTestFinished(() => void process.off('warning', warned));
+    const { upstream, relay } = await oneAccount();
+    upstream.script = (event) => (event === 'greeting' ? 'silence' : undefined);
+    const clients = await Promise.all(Array.from({ length: 12 }, () => greetedClient(relay.port)));
+    for (const client of clients) client.send(mail);
+    await expect.poll(() => upstream.connections).toBe(12);
+    expect(warnings).toEqual([]);
+    upstream.say('554 5.3.2 not now\r\n');
+    for (const client of clients) expect(await client.reply()).toMatch(/^451 /);
+  });
+});
 
 describe('back-pressure', () => {
   it('reaches the client when the upstream stops reading a message, and the message arrives whole after it', async () => {

@@ -189,13 +189,20 @@ const upstreamReplies: Readonly<Record<string, RegExp>> = {
   DATA: /^354 End|^[45]/,
   '.': /^250 2\.0\.0 Ok: queued$|^[45]/,
 };
-/** Whose refusal may answer what: one that ended the transaction also stands for what follows in it. */
+/**
+ * Whose refusal may answer what: one that ended the transaction also stands for what follows in it, and one of the
+ * account for the messages after it.
+ */
 const mayName: Readonly<Record<string, readonly string[]>> = {
   MAIL: ['MAIL', 'greeting', 'EHLO', 'AUTH'],
   RCPT: ['MAIL', 'RCPT', 'DATA', 'greeting', 'EHLO', 'AUTH'],
   DATA: ['MAIL', 'RCPT', 'DATA', 'greeting', 'EHLO', 'AUTH'],
   '.': ['end', 'body'],
 };
+
+function isOfAccount(reply: string): boolean {
+  return /^454 .*\((530|535|501 5\.5\.127)/.test(reply);
+}
 
 /** Holds one client's replies against what it said and what the upstream has. */
 function judge(exchanges: readonly Exchange[], upstream: ScriptedUpstream): void {
@@ -206,7 +213,8 @@ function judge(exchanges: readonly Exchange[], upstream: ScriptedUpstream): void
     expect([said, reply]).toEqual([said, expect.stringMatching(own ?? upstreamReplies[verb]!)]);
     expect(reply).not.toMatch(/^(421|53)/);
     const named = own === undefined ? /at (\w+)/.exec(reply)?.[1] : undefined;
-    if (named !== undefined && named !== 'the') expect(mayName[verb]).toContain(named);
+    if (named !== undefined && named !== 'the')
+      expect(mayName[verb === 'MAIL' && isOfAccount(reply) ? 'RCPT' : verb]).toContain(named);
     const accepted = /^[23]/.test(reply);
     if (verb === 'MAIL' && accepted) open = { mail: said, recipients: [] };
     if (verb === 'RCPT' && accepted) {

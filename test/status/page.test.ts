@@ -37,6 +37,31 @@ describe('the status page', () => {
     expect((await readdir(daemon.directory)).filter((name) => name.startsWith('status.key'))).toHaveLength(1);
   });
 
+  it('says that the server refuses an account, until it has another token', async () => {
+    const daemon = await shownDaemon({ senders: ['a@example.org'] });
+    daemon.upstream.script = (event) =>
+      event.startsWith('AUTH')
+        ? '535 5.7.139 SmtpClientAuthentication is disabled for the Tenant\r\n'
+        : undefined;
+    const headers = await keyOf(daemon);
+    const look = async () =>
+      JSON.parse((await ask(daemon.where, '/status.json', { headers })).body) as Snapshot;
+    expect((await look()).accounts[0]).toMatchObject({ problem: null, remedy: null });
+    const client = await greetedClient(daemon.port);
+    expect(await client.say('MAIL FROM:<a@example.org>')).toMatch(/^454 4\.7\.0 /);
+    expect((await look()).accounts[0]).toMatchObject({
+      state: 'fresh',
+      problem: expect.stringMatching(/^AUTH XOAUTH2 as a@b\.example was answered 535 5\.7\.139 /) as string,
+      hint: expect.stringContaining('Set-TransportConfig') as string,
+      remedy: 'retry',
+    });
+    expect((await look()).listing).toMatchObject({ states: { 'needs-attention': 1 } });
+    expect((await ask(daemon.where, '/', { headers })).body).toContain('535 5.7.139');
+    const file = join(daemon.directory, 'tokens/a@b.example');
+    await writeTokenFile(file, systemClock, 3600, { access_token: 'another' });
+    await eventually('no problem', async () => (await look()).accounts[0]?.problem === null || undefined);
+  });
+
   it('counts more accounts than anybody reads, and leads to all by links and a form, the worst first', async () => {
     // Sixty are well but have no server, one is well, and one cannot be used.
     const daemon = await shownDaemon();

@@ -210,7 +210,7 @@ async function emptyServer(silenceMs: number): Promise<StatusServer> {
     figures: new RelayFigures(),
     refreshes: new RefreshFigures(systemClock),
     questions: new SocketmapFigures(),
-    pool: { occupancy: () => new Map(), occupancyOf: () => undefined },
+    pool: { occupancy: () => new Map(), occupancyOf: () => undefined, refusalOf: () => undefined },
     roster: { accounts: () => [], signInOf: () => undefined },
     database: () => undefined,
     sessions: () => [],

@@ -6,7 +6,7 @@
 import { AppError } from '../../core/errors.js';
 import { type ErrorChallenge, parseErrorChallenge } from '../sasl/challenge.js';
 import { chooseMechanism, type MechanismName } from '../sasl/choose.js';
-import type { Credentials, Mechanism } from '../sasl/mechanism.js';
+import type { Credentials } from '../sasl/mechanism.js';
 import { enhancedDetail } from './codes.js';
 import { printable, type Reply, replyText } from './reply.js';
 import type { ClientStage } from './states.js';
@@ -27,7 +27,10 @@ export interface LoginStep {
   readonly secrets: readonly string[];
 }
 
-/** A part of the conversation; it returns when its part is done and throws AppError when that cannot be. */
+/**
+ * A part of the conversation; it returns when its part is done and throws AppError when that cannot be. What befalls
+ * the connection meanwhile is thrown into it.
+ */
 export type Conversation<T> = Generator<LoginStep, T, Reply>;
 
 export interface HelloOptions {
@@ -42,14 +45,15 @@ export interface SignInOptions extends HelloOptions {
   readonly credentials: Credentials;
 }
 
-/** The server refused AUTH; what it said decides what happens next. */
+/** The server refused AUTH, or thought better of it later; what it said decides what happens next. */
 export class AuthRefused extends AppError {
   readonly reply: Reply;
   readonly challenge: ErrorChallenge | undefined;
 
-  constructor(user: string, mechanism: Mechanism, reply: Reply, challenge: ErrorChallenge | undefined) {
+  /** @param what was sent, as a message names it: `AUTH XOAUTH2 as user`, `MAIL` */
+  constructor(what: string, reply: Reply, challenge?: ErrorChallenge) {
     const why = challenge === undefined ? '' : ` after the challenge ${printable(challenge.text)}`;
-    super('upstream-auth', `AUTH ${mechanism.keyword} as ${user} was answered ${replyText(reply)}${why}`, {
+    super('upstream-auth', `${what} was answered ${replyText(reply)}${why}`, {
       publicDetail: replyText(reply).slice(0, 200),
     });
     this.reply = reply;
@@ -57,13 +61,19 @@ export class AuthRefused extends AppError {
   }
 
   /**
-   * Whether another token may help: not after a 4yz (the server could not check), nor after a challenge whose
-   * status is no sign of a bad token, as sasl-xoauth2 judges (400 and 401 are; RFC 7628 says invalid_token).
+   * Whether another token may help. A challenge's status decides, whatever the last word is, as sasl-xoauth2 judges
+   * (400 and 401 blame the token; RFC 7628 says invalid_token). Without one the reply does, and a 4yz only says that
+   * the server could not check.
    */
   get blamesToken(): boolean {
-    if (!isTokenRefusal(this.reply)) return false;
     const status = this.challenge?.status;
-    return status === undefined || ['400', '401', 'invalid_token', 'invalid_request'].includes(status);
+    if (status === undefined) return isTokenRefusal(this.reply);
+    return ['400', '401', 'invalid_token', 'invalid_request'].includes(status);
+  }
+
+  /** Whether it is about the account, or its token; else the server could not check. */
+  get isVerdict(): boolean {
+    return this.reply.code >= 500 || this.blamesToken;
   }
 }
 
@@ -136,14 +146,21 @@ export function* authenticate(
     reply = yield step('auth', `AUTH ${mechanism.keyword}`);
     if (reply.code === 334) reply = yield step('auth', response, '[redacted]', secrets);
   }
+  const what = `AUTH ${mechanism.keyword} as ${options.credentials.user}`;
   let challenge: ErrorChallenge | undefined;
   if (reply.code === 334) {
     challenge = parseErrorChallenge(reply.lines.join(''));
-    reply = yield step('auth', mechanism.errorAnswer, mechanism.errorAnswer, secrets);
+    const soFar = new AuthRefused(what, reply, challenge);
+    try {
+      reply = yield step('auth', mechanism.errorAnswer, mechanism.errorAnswer, secrets);
+    } catch (error) {
+      // It has said enough before it went.
+      throw soFar.blamesToken ? soFar : error;
+    }
   }
   if (reply.code === 235) return;
-  if (reply.code === 421) throw refused(reply, 'auth');
-  throw new AuthRefused(options.credentials.user, mechanism, reply, challenge);
+  const refusal = new AuthRefused(what, reply, challenge);
+  throw reply.code === 421 && !refusal.blamesToken ? refused(reply, 'auth') : refusal;
 }
 
 function step(stage: ClientStage, line?: string, shown = line, secrets: readonly string[] = []): LoginStep {

@@ -139,6 +139,23 @@ describe('signing in', () => {
     },
   );
 
+  it.each([
+    ['501 5.5.4 bad', '400', true],
+    ['550 5.7.1 no', '401', true],
+    ['454 4.7.0 later', '401', true],
+    ['454 4.7.0 later', '503', false],
+    ['421 4.7.0 bye', '401', true],
+    ['334 eyJ9', '401', true],
+    ['501 5.5.127 Token will expire soon', undefined, true],
+    ['535 5.7.8 no', undefined, true],
+    ['454 4.7.0 later', undefined, false],
+  ])('by the last word %j after a challenge of status %j blames the token: %j', (last, status, blames) => {
+    const script = `${hello}334 ${base64(JSON.stringify({ status }))}\r\n${last}\r\n`;
+    const error = failureOf(signIn(options(short)), script);
+    expect(error).toBeInstanceOf(AuthRefused);
+    expect((error as AuthRefused).blamesToken).toBe(blames);
+  });
+
   it('does not blame the token when the server could not check it (454)', () => {
     const error = failureOf(signIn(options(short)), `${hello}454 4.7.0 try later\r\n`);
     expect(error).toBeInstanceOf(AuthRefused);
