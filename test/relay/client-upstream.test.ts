@@ -98,6 +98,16 @@ describe('a client that sends with its own token', () => {
     expect(upstream.connections).toBe(0);
   });
 
+  it('is refused by a challenge that says so, whatever the last word is', async () => {
+    const { relay, upstream } = await scene();
+    const challenge = base64('{"status":"401"}');
+    upstream.script = (event) =>
+      event.startsWith('AUTH') ? `334 ${challenge}\r\n` : event === '' ? '454 4.7.0 later\r\n' : undefined;
+    const client = await greetedClient(relay.port);
+    expect(await client.say(`AUTH XOAUTH2 ${xoauth2('bad')}`)).toBe(`334 ${challenge}`);
+    expect(await client.say('')).toMatch(/^535 5\.7\.8 /);
+  });
+
   it('is put off while the server cannot be asked', async () => {
     const { relay, upstream } = await scene();
     await upstream.close();

@@ -1,7 +1,9 @@
 /** A token that the upstream refuses: renewed once, tried once on a fresh connection, within the client's session. */
 import { afterEach, describe, expect, it } from 'vitest';
 import { endClients, greetedClient, startTestRelay, testAccount } from '../support/relay-under-test.js';
-import { type ScriptedUpstream, startScriptedUpstream } from '../support/scripted-upstream.js';
+import { type Script, type ScriptedUpstream, startScriptedUpstream } from '../support/scripted-upstream.js';
+import { VirtualClock } from '../support/virtual-clock.js';
+import { closeRelay } from './scene.js';
 import { outlook } from '../../src/providers/index.js';
 
 const closers: (() => Promise<void>)[] = [];
@@ -10,15 +12,16 @@ afterEach(async () => {
   for (const close of closers.splice(0).toReversed()) await close();
 });
 
-async function setUp(options: { renewed?: string; provider?: typeof outlook } = {}) {
+async function setUp(options: { renewed?: string; provider?: typeof outlook; clock?: VirtualClock } = {}) {
   const upstream = await startScriptedUpstream();
   closers.push(() => upstream.close());
   const changes = options.provider === undefined ? {} : { provider: options.provider };
   const account = testAccount('a@example.org', upstream.port, changes);
   account.token = 'old';
   if (options.renewed !== undefined) account.renewed = options.renewed;
-  const relay = await startTestRelay([account, testAccount('b@example.org', upstream.port)]);
-  closers.push(() => relay.close());
+  const accounts = [account, testAccount('b@example.org', upstream.port)];
+  const relay = await startTestRelay(accounts, {}, options.clock);
+  closers.push(() => closeRelay(relay, options.clock));
   return { upstream, account, relay, client: await greetedClient(relay.port) };
 }
 
@@ -78,6 +81,53 @@ describe('a token that is refused at AUTH', () => {
     // A new sign-in ends the wait.
     account.token = 'signed in again';
     expect(await submit(client)).toEqual(sent);
+  });
+
+  /** Sessions are challenged with this status, and then see this instead of the last word. */
+  function challengedBy(status: string, last: string): Script {
+    return (event) => {
+      if (event.startsWith('AUTH')) return `334 ${btoa(JSON.stringify({ status }))}\r\n`;
+      return event === '' ? last : undefined;
+    };
+  }
+
+  it.each([
+    ['401', '454 4.7.0 later\r\n', ['old'], 2],
+    ['401', 'close', ['old'], 2],
+    ['503', 'close', [], 2],
+  ])(
+    'by a challenge of status %s and then %j counts as that, before and after',
+    async (status, last, refused, connections) => {
+      const { upstream, account, client } = await setUp({ renewed: 'new' });
+      upstream.script = challengedBy(status, last);
+      const told = [];
+      for (let count = 0; count < 2; count++) told.push(await client.say('MAIL FROM:<a@example.org>'));
+      expect(told.map((reply) => reply.slice(0, 9))).toEqual(
+        status === '401' ? ['454 4.7.0', '454 4.7.0'] : ['451 4.4.2', '451 4.4.2'],
+      );
+      expect([account.refused, upstream.connections]).toEqual([refused, connections]);
+    },
+  );
+
+  it('is left alone for half a minute again, when it had sent mail since', async () => {
+    const clock = new VirtualClock();
+    const { upstream, client } = await setUp({ clock });
+    const refuses = (event: string) => (event.startsWith('AUTH') ? '535 5.7.8 no\r\n' : undefined);
+    const refusedFor = async () => {
+      upstream.script = refuses;
+      upstream.reset();
+      await expect.poll(() => upstream.open).toBe(0);
+      expect(await client.say('MAIL FROM:<a@example.org>')).toMatch(/^454 /);
+      upstream.script = () => undefined;
+      for (let seconds = 0; ; seconds += 10, await clock.advance(10_000)) {
+        if ((await client.say('MAIL FROM:<a@example.org>')).startsWith('454 ')) continue;
+        await client.say('RSET');
+        return seconds;
+      }
+    };
+    expect(await refusedFor()).toBe(30);
+    expect(await submit(client)).toEqual(sent);
+    expect(await refusedFor()).toBe(30);
   });
 
   it('by a challenge alone, before the connection is closed, is renewed, too', async () => {

@@ -1,11 +1,19 @@
 /**
  * Random clients in random pieces through the relay to an upstream with random faults. Whatever happens: each
  * command gets one reply, in order; a message is acknowledged exactly when the upstream has it, whole, for the
- * recipients that were accepted; and in the end no session is left.
+ * recipients that were accepted; and in the end no session is left, and each account has all of its places.
  */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { greetedClient, startTestRelay, testAccount, type TestClient } from '../support/relay-under-test.js';
+import { unknownProvider } from '../../src/providers/provider.js';
+import {
+  greetedClient,
+  type RelayUnderTest,
+  startTestRelay,
+  type TestAccount,
+  testAccount,
+  type TestClient,
+} from '../support/relay-under-test.js';
 import { type Answer, type ScriptedUpstream, startScriptedUpstream } from '../support/scripted-upstream.js';
 
 interface Step {
@@ -31,6 +39,9 @@ interface Exchange {
 }
 
 const senders = ['a@example.org', 'b@example.org'];
+/** What an account may have at once; a third client waits. */
+const places = 2;
+const pace = { sessions: places, messagesPerMinute: undefined, loginsPerMinute: undefined };
 const wait = fc.boolean();
 const line = (...lines: string[]) =>
   fc.record({ line: fc.constantFrom(...lines), wait, share: fc.constant(1) });
@@ -237,6 +248,8 @@ interface World {
   readonly faults: readonly Fault[];
   readonly pieces: readonly number[];
   readonly pipelining: boolean;
+  /** Whether a token that is refused gets a successor. */
+  readonly renews: boolean;
   /** Whether the clients come side by side or one after the other. */
   readonly together: boolean;
 }
@@ -249,21 +262,27 @@ function worlds(script: typeof goodScript, faults: ReturnType<typeof faultsOf>):
       maxLength: 4,
     }),
     pipelining: fc.boolean(),
+    renews: fc.boolean(),
     together: fc.boolean(),
   });
 }
 
 /** Runs the clients and checks all but what this test alone expects of the replies; gives these. */
-async function run({ scripts, faults, pieces, pipelining, together }: World): Promise<Exchange[][]> {
+async function run({ scripts, faults, pieces, pipelining, renews, together }: World): Promise<Exchange[][]> {
   const extensions = ['AUTH XOAUTH2 OAUTHBEARER', '8BITMIME', ...(pipelining ? ['PIPELINING'] : [])];
   const upstream = await startScriptedUpstream({ extensions, script: scriptOf(faults) });
-  const relay = await startTestRelay(senders.map((sender) => testAccount(sender, upstream.port)));
+  const provider = { ...unknownProvider, pace };
+  const accounts = senders.map((sender) => testAccount(sender, upstream.port, { provider }));
+  if (renews) for (const account of accounts) account.renewed = 'renewed';
+  const relay = await startTestRelay(accounts);
   try {
     const all: Exchange[][] = [];
     if (together) all.push(...(await Promise.all(scripts.map((one) => follow(relay.port, one, pieces)))));
     else for (const script of scripts) all.push(await follow(relay.port, script, pieces));
     // Sessions that are kept wait between messages.
     await expect.poll(() => upstream.busy, { interval: 2 }).toBe(0);
+    upstream.script = () => undefined;
+    for (const account of accounts) await haveAllPlaces(account, relay);
     await relay.close();
     await expect.poll(() => upstream.open, { interval: 2 }).toBe(0);
     for (const exchanges of all) judge(exchanges, upstream);
@@ -275,6 +294,21 @@ async function run({ scripts, faults, pieces, pipelining, together }: World): Pr
   } finally {
     await upstream.close();
   }
+}
+
+/** As many may send as may, and no one more. */
+async function haveAllPlaces(account: TestAccount, relay: RelayUnderTest): Promise<void> {
+  // One that was refused is left alone.
+  account.token = 'signed in again';
+  const clients = await Promise.all(Array.from({ length: places + 1 }, () => greetedClient(relay.port)));
+  const told: string[] = [];
+  for (const client of clients)
+    void client.say(`MAIL FROM:<${account.account.name}>`).then((reply) => told.push(reply));
+  await expect
+    .poll(() => [relay.waiting, told], { interval: 2 })
+    .toEqual([1, Array.from({ length: places }, () => '250 2.1.0 Ok')]);
+  for (const client of clients) client.end();
+  await expect.poll(() => relay.waiting, { interval: 2 }).toBe(0);
 }
 
 /** A run that hangs fails. */
