@@ -8,6 +8,7 @@ import type { Secret } from '../core/secret.js';
 import { AuthRefused } from '../protocol/smtp/client.js';
 import type { LiveAccount } from '../refresh/token-source.js';
 import type { AuthVerdict, Identity } from '../submission/identity.js';
+import type { AccountLogins } from './account-logins.js';
 import { AccountSessions } from './account-sessions.js';
 import { ExtensionMemory } from './offer.js';
 import type { UpstreamSource } from './pool.js';
@@ -77,8 +78,8 @@ export class ClientUpstream implements UpstreamSource {
     return this.#sessions.replace(...args);
   }
 
-  refused(_: LiveAccount, ...args: Parameters<AccountSessions['refused']>): void {
-    this.#sessions.refused(...args);
+  refused(_: LiveAccount, ...args: Parameters<AccountLogins['refused']>): void {
+    this.#sessions.logins.refused(...args);
   }
 
   /** The client is gone. One that waits for the reply to a whole message still gets it. */

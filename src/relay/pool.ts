@@ -10,13 +10,8 @@ import { AppError } from '../core/errors.js';
 import type { Logger } from '../core/logger.js';
 import type { Pace, Provider } from '../providers/provider.js';
 import type { LiveAccount } from '../refresh/token-source.js';
-import {
-  AccountSessions,
-  type Asker,
-  type Occupancy,
-  type TokenRefusal,
-  type UpstreamRefusal,
-} from './account-sessions.js';
+import type { TokenRefusal, UpstreamRefusal } from './account-logins.js';
+import { AccountSessions, type Asker, type Occupancy } from './account-sessions.js';
 import type { Deadlines } from './deadlines.js';
 import type { RelayFigures } from './figures.js';
 import { ExtensionMemory } from './offer.js';
@@ -87,7 +82,7 @@ export class UpstreamPool {
    * @param session the id of the client's
    */
   refused(live: LiveAccount, refusal: TokenRefusal, session: string): void {
-    this.#sessionsOf(live).refused(refusal, session);
+    this.#sessionsOf(live).logins.refused(refusal, session);
   }
 
   /** By account: its sessions as they are at this moment. */
@@ -102,7 +97,7 @@ export class UpstreamPool {
 
   /** That the server last refused the account; undefined where it has let it in since, or was not asked. */
   refusalOf(account: string): UpstreamRefusal | undefined {
-    return this.#accounts.get(account)?.refusal;
+    return this.#accounts.get(account)?.logins.refusal;
   }
 
   /** Ends every session; those that are idle say good-bye, and attempts to open one are given up. */

@@ -8,7 +8,8 @@ import { replyText } from '../protocol/smtp/reply.js';
 import { signInCommand } from '../refresh/failure.js';
 import type { AccountInService } from '../refresh/member.js';
 import type { RefresherStatus } from '../refresh/refresher.js';
-import type { Occupancy, UpstreamRefusal } from '../relay/account-sessions.js';
+import type { UpstreamRefusal } from '../relay/account-logins.js';
+import type { Occupancy } from '../relay/account-sessions.js';
 import type { SessionFacts, SessionStage } from '../relay/session-facts.js';
 import type { History } from './history.js';
 import {
