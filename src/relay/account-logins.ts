@@ -14,7 +14,7 @@ import type { Deadlines } from './deadlines.js';
 import type { RelayFigures } from './figures.js';
 import { logIn } from './login.js';
 import type { ExtensionMemory } from './offer.js';
-import type { Turnstile } from './pacing.js';
+import type { Guest, LoginWish, Turnstile } from './pacing.js';
 import { Patience } from './patience.js';
 import { adviceForRefusal } from './refusal-advice.js';
 import { unlessAborted, withinTime } from './time-limit.js';
@@ -43,8 +43,6 @@ export interface AccountLoginsOptions {
 
 /** Where sessions live. */
 export interface LoginHome extends UpstreamHome {
-  /** One more is about to be opened. */
-  makeRoom(): void;
   /** One is ready for MAIL. */
   begun(session: UpstreamSession): void;
 }
@@ -63,12 +61,15 @@ export interface UpstreamRefusal {
 }
 
 /** A session that is to be opened. */
-export interface Opening {
+export interface Opening extends LoginWish {
   readonly live: LiveAccount;
+  readonly asker: Asker;
+}
+
+/** For whom a session is wanted. */
+export interface Asker extends Guest {
   /** The id of the client's session. */
-  readonly client: string;
-  /** For its turn. */
-  readonly waitedMs: number;
+  readonly session: string;
 }
 
 export class AccountLogins {
@@ -139,7 +140,8 @@ export class AccountLogins {
 
   /** With another token than the one that was refused, or not at all. */
   async #signInAnew(opening: Opening, refusal: TokenRefusal, signal: AbortSignal): Promise<UpstreamSession> {
-    const { client, live } = opening;
+    const { asker, live } = opening;
+    const client = asker.session;
     const token = this.#mayRenew(refusal.error)
       ? await unlessAborted(live.tokens.renew(refusal.token), signal)
       : undefined;
@@ -172,15 +174,12 @@ export class AccountLogins {
     return error;
   }
 
-  async #signIn(
-    token: AccessToken,
-    { client, waitedMs }: Opening,
-    signal: AbortSignal,
-  ): Promise<UpstreamSession> {
+  async #signIn(token: AccessToken, opening: Opening, signal: AbortSignal): Promise<UpstreamSession> {
+    const client = opening.asker.session;
     const { clientName, clock, deadlines, figures, logger, traceDialogue } = this.#options;
     const { account } = this;
-    await this.#options.turnstile.logIn(waitedMs, signal);
-    this.#home.makeRoom();
+    await this.#options.turnstile.logIn(opening, signal);
+    this.#options.turnstile.makeRoom();
     const fields = { account: account.name, upstream: account.submission.smtp.host };
     const level = traceDialogue ? 'trace' : account.debug === true ? 'info' : undefined;
     const dialogue =

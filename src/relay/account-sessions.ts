@@ -7,23 +7,18 @@ import type { LiveAccount } from '../refresh/token-source.js';
 import {
   AccountLogins,
   type AccountLoginsOptions,
+  type Asker,
   type LoginHome,
   type Opening,
   type TokenRefusal,
 } from './account-logins.js';
-import type { Guest, Turnstile } from './pacing.js';
+import type { IdleHome, Turnstile } from './pacing.js';
 import type { UpstreamSession } from './upstream.js';
 
 /** Long enough for the next message of a burst, far below the idle limits of servers (RFC 5321: 5 minutes). */
 const idleMs = 60_000;
 /** A session is not reused this close to its token's end: Gmail cuts it there, perhaps in mid-message. */
 const expiryMarginMs = 30_000;
-
-/** For whom a session is wanted. */
-export interface Asker extends Guest {
-  /** The id of the client's session. */
-  readonly session: string;
-}
 
 /** The sessions of an account, and how many messages wait for one. */
 export interface Occupancy {
@@ -33,7 +28,7 @@ export interface Occupancy {
   readonly waiting: number;
 }
 
-export class AccountSessions implements LoginHome {
+export class AccountSessions implements LoginHome, IdleHome {
   readonly account: SubmittingAccount;
   /** How they begin. */
   readonly logins: AccountLogins;
@@ -49,6 +44,7 @@ export class AccountSessions implements LoginHome {
     this.#options = options;
     this.#turnstile = options.turnstile;
     this.logins = new AccountLogins(account, options, this);
+    this.#turnstile.homes.add(this);
   }
 
   get occupancy(): Occupancy {
@@ -64,24 +60,24 @@ export class AccountSessions implements LoginHome {
   acquire(live: LiveAccount, asker: Asker): UpstreamSession | Promise<UpstreamSession> {
     const turn = this.#turnstile.enter(asker);
     const idle = turn === undefined ? this.#takeIdle() : undefined;
-    return idle ?? this.#acquireLater(turn, live, asker.session);
+    return idle ?? this.#acquireLater(turn, live, asker);
   }
 
   async #acquireLater(
     turn: Promise<void> | undefined,
     live: LiveAccount,
-    client: string,
+    asker: Asker,
   ): Promise<UpstreamSession> {
     const { clock } = this.#options;
     const startedAt = clock.monotonic();
     if (turn !== undefined) await turn;
     const waitedMs = clock.monotonic() - startedAt;
-    return this.#takeIdle() ?? this.#open({ live, client, waitedMs });
+    return this.#takeIdle() ?? this.#open({ live, asker, waitedMs, replaces: false });
   }
 
   /** See UpstreamPool.replace. */
-  replace(live: LiveAccount, { session }: Asker, refusal?: TokenRefusal): Promise<UpstreamSession> {
-    return this.#open({ live, client: session, waitedMs: 0 }, refusal);
+  replace(live: LiveAccount, asker: Asker, refusal?: TokenRefusal): Promise<UpstreamSession> {
+    return this.#open({ live, asker, waitedMs: 0, replaces: true }, refusal);
   }
 
   begun(session: UpstreamSession): void {
@@ -111,6 +107,7 @@ export class AccountSessions implements LoginHome {
   /** Those that are idle say good-bye; the others end, too, when they are released or the relay stops. */
   close(): void {
     this.#closed = true;
+    this.#turnstile.homes.delete(this);
     for (const session of [...this.#idle]) session.quit();
     if (this.#options.signal.aborted) for (const session of [...this.#sessions]) session.destroy();
   }
@@ -150,8 +147,9 @@ export class AccountSessions implements LoginHome {
     }
   }
 
-  /** A session that must be fresh takes the place of an idle one, never one more than the provider allows. */
-  makeRoom(): void {
-    while (this.#idle.length > 0 && !this.#turnstile.hasRoom) this.#idle[0]?.quit();
+  quitIdle(): boolean {
+    const oldest = this.#idle[0];
+    oldest?.quit();
+    return oldest !== undefined;
   }
 }

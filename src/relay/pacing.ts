@@ -32,6 +32,21 @@ export interface Guest {
   readonly isWanted: boolean;
 }
 
+/** A login that is wanted. */
+export interface LoginWish {
+  readonly asker: Guest;
+  /** How long its message has waited for its turn. */
+  readonly waitedMs: number;
+  /** Whether it is in the place of a session that was lost: nobody sends it away for those who wait. */
+  readonly replaces: boolean;
+}
+
+/** Sessions of the account in one configuration; another one may need their room. */
+export interface IdleHome {
+  /** Has one that is idle leave; false when there is none. */
+  quitIdle(): boolean;
+}
+
 interface Waiter {
   readonly guest: Guest;
   readonly resolve: () => void;
@@ -55,7 +70,9 @@ export class Turnstile {
   readonly #figures: Pick<RelayFigures, 'waits' | 'waitsGivenUp'>;
   /** For their turn; those who are inside may have to wait for a login. */
   readonly #waiting: Waiter[] = [];
-  #awaitingLogin = 0;
+  readonly #awaitingLogin = new Set<Guest>();
+  /** Where connections are kept that nobody needs now. */
+  readonly homes = new Set<IdleHome>();
   #inside = 0;
   /** Opens when the rate allows the first in line. */
   #opening: Timer | undefined;
@@ -81,6 +98,11 @@ export class Turnstile {
     return this.connections < this.#pace.sessions;
   }
 
+  /** Sessions that are idle leave for one that is to be opened: never one more than the provider allows. */
+  makeRoom(): void {
+    for (const home of this.homes) while (!this.hasRoom && home.quitIdle());
+  }
+
   /**
    * Resolves when another message may go; undefined means at once. Rejects with AppError account-busy when too
    * many wait already, or it took too long.
@@ -104,7 +126,7 @@ export class Turnstile {
 
   /** How many wait, for their turn or for a login. */
   get waiting(): number {
-    return this.#waiting.length + this.#awaitingLogin;
+    return this.#waiting.length + [...this.#awaitingLogin].filter(({ isWanted }) => isWanted).length;
   }
 
   leave(): void {
@@ -115,19 +137,18 @@ export class Turnstile {
   /**
    * Resolves when another login may be made, which is counted; undefined means at once. Throws AppError account-busy
    * when too many wait already, or it would take too long.
-   * @param waitedMs how long the message has waited for its turn
    */
-  logIn(waitedMs: number, signal: AbortSignal): Promise<void> | undefined {
+  logIn({ asker, replaces, waitedMs }: LoginWish, signal: AbortSignal): Promise<void> | undefined {
     const now = this.#clock.monotonic();
     const delayMs = this.#logins?.delayMs(now) ?? 0;
-    if (delayMs > 0) this.#refuseCrowd();
+    if (delayMs > 0 && !replaces) this.#refuseCrowd();
     if (delayMs > 0 && waitedMs + delayMs > longestWaitMs) {
       throw this.#busy('it has signed in as often as it may');
     }
     this.#logins?.count(now + delayMs);
     if (delayMs === 0) return undefined;
-    this.#awaitingLogin++;
-    return sleep(this.#clock, delayMs, signal).finally(() => this.#awaitingLogin--);
+    this.#awaitingLogin.add(asker);
+    return sleep(this.#clock, delayMs, signal).finally(() => void this.#awaitingLogin.delete(asker));
   }
 
   #admits(): boolean {

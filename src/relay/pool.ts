@@ -10,8 +10,8 @@ import { AppError } from '../core/errors.js';
 import type { Logger } from '../core/logger.js';
 import type { Pace, Provider } from '../providers/provider.js';
 import type { LiveAccount } from '../refresh/token-source.js';
-import type { TokenRefusal, UpstreamRefusal } from './account-logins.js';
-import { AccountSessions, type Asker, type Occupancy } from './account-sessions.js';
+import type { Asker, TokenRefusal, UpstreamRefusal } from './account-logins.js';
+import { AccountSessions, type Occupancy } from './account-sessions.js';
 import type { Deadlines } from './deadlines.js';
 import type { RelayFigures } from './figures.js';
 import { ExtensionMemory } from './offer.js';
@@ -44,6 +44,7 @@ export class UpstreamPool {
   readonly extensions: ExtensionMemory;
   readonly figures: RelayFigures;
   readonly #closing = new AbortController();
+  #retired = false;
 
   constructor({ before, ...options }: PoolOptions) {
     // Each session that is being opened listens; Node.js would take more than ten for a leak.
@@ -56,6 +57,7 @@ export class UpstreamPool {
 
   /** Sessions end with the message that they serve; nothing is kept for a next one. */
   retire(): void {
+    this.#retired = true;
     for (const sessions of this.#accounts.values()) sessions.close();
   }
 
@@ -119,6 +121,8 @@ export class UpstreamPool {
       signal: this.#closing.signal,
     });
     this.#accounts.set(name, sessions);
+    // Of a client from before that sends for another account now.
+    if (this.#retired) sessions.close();
     return sessions;
   }
 

@@ -12,8 +12,7 @@ import { AuthRefused, isTokenRefusal } from '../protocol/smtp/client.js';
 import type { PathCommand } from '../protocol/smtp/command.js';
 import { isPositive, type Reply, replyText } from '../protocol/smtp/reply.js';
 import type { LiveAccount } from '../refresh/token-source.js';
-import type { TokenRefusal } from './account-logins.js';
-import type { Asker } from './account-sessions.js';
+import type { Asker, TokenRefusal } from './account-logins.js';
 import { Entry, type EntryOwner, type Relayed, stageOf } from './entry.js';
 import { commandFor } from './extensions.js';
 import type { MessageResult } from './message-log.js';
@@ -261,12 +260,16 @@ export class Transaction implements Asker, EntryOwner, UpstreamOwner {
     for (const command of this.#accepted) {
       const stage = stageOf[command.verb];
       const line = commandFor(command, upstream.extensions, this.#observer.offer);
-      if (typeof line !== 'string') return this.#brokenOff(stage, line);
+      if (typeof line !== 'string') {
+        this.#giveUpSession();
+        return this.#fail(replacementRefused(command.verb, line));
+      }
       upstream.command(line, {
         stage,
         take: (reply) => {
           if (!isExpected(stage, reply.code)) return this.#brokenOff(stage, reply);
-          if (isPositive(reply)) return;
+          // Who has left meanwhile left it to this reply to free the session.
+          if (isPositive(reply)) return this.#abandoned === undefined ? undefined : this.#releaseWhenQuiet();
           if (isOfAccount(reply)) return this.#accountRefused(command.verb, reply);
           this.#giveUpSession();
           this.#fail(replacementRefused(command.verb, reply));

@@ -138,7 +138,9 @@ describe('logins', () => {
 
   it('are spread so that a minute never has more than allowed', async () => {
     const { clock, turnstile } = open({ loginsPerMinute: 2 });
-    const logins = Array.from({ length: 4 }, () => watch(turnstile.logIn(0, signal)));
+    const logins = Array.from({ length: 4 }, () =>
+      watch(turnstile.logIn({ asker: { isWanted: true }, waitedMs: 0, replaces: false }, signal)),
+    );
     expect(logins.map(({ state }) => state)).toEqual(['in', 'in', 'waiting', 'waiting']);
     await clock.advance(59_999);
     expect(logins.map(({ state }) => state)).toEqual(['in', 'in', 'waiting', 'waiting']);
@@ -148,11 +150,19 @@ describe('logins', () => {
 
   it('are waited for no longer than a minute, what was waited before included', async () => {
     const { clock, turnstile } = open({ loginsPerMinute: 1 });
-    expect(turnstile.logIn(0, signal)).toBeUndefined();
+    expect(
+      turnstile.logIn({ asker: { isWanted: true }, waitedMs: 0, replaces: false }, signal),
+    ).toBeUndefined();
     await clock.advance(30_000);
-    expect(() => turnstile.logIn(30_001, signal)).toThrow(busy);
-    const login = watch(turnstile.logIn(30_000, signal));
-    expect(() => turnstile.logIn(0, signal)).toThrow(busy);
+    expect(() =>
+      turnstile.logIn({ asker: { isWanted: true }, waitedMs: 30_001, replaces: false }, signal),
+    ).toThrow(busy);
+    const login = watch(
+      turnstile.logIn({ asker: { isWanted: true }, waitedMs: 30_000, replaces: false }, signal),
+    );
+    expect(() =>
+      turnstile.logIn({ asker: { isWanted: true }, waitedMs: 0, replaces: false }, signal),
+    ).toThrow(busy);
     await clock.advance(30_000);
     expect(login.state).toBe('in');
   });
@@ -160,11 +170,20 @@ describe('logins', () => {
   it('are waited for by no more than four, those who wait for their turn included', async () => {
     const { turnstile } = open({ sessions: 4, loginsPerMinute: 3 });
     const inside = Array.from({ length: 4 }, () => turnstile.enter(here));
-    for (let count = 0; count < 3; count++) expect(turnstile.logIn(0, signal)).toBeUndefined();
-    const waiting = [turnstile.enter(here), turnstile.logIn(0, signal), turnstile.enter(here)].map(watch);
+    for (let count = 0; count < 3; count++)
+      expect(
+        turnstile.logIn({ asker: { isWanted: true }, waitedMs: 0, replaces: false }, signal),
+      ).toBeUndefined();
+    const waiting = [
+      turnstile.enter(here),
+      turnstile.logIn({ asker: { isWanted: true }, waitedMs: 0, replaces: false }, signal),
+      turnstile.enter(here),
+    ].map(watch);
     expect([inside.length, turnstile.waiting]).toEqual([4, 3]);
     waiting.push(watch(turnstile.enter(here)));
-    expect(() => turnstile.logIn(0, signal)).toThrow(busy);
+    expect(() =>
+      turnstile.logIn({ asker: { isWanted: true }, waitedMs: 0, replaces: false }, signal),
+    ).toThrow(busy);
     expect(() => turnstile.enter(here)).toThrow(busy);
     turnstile.leave();
     await settle();
@@ -175,8 +194,10 @@ describe('logins', () => {
   it('that are given up make room', async () => {
     const { turnstile } = open({ loginsPerMinute: 1 });
     const stop = new AbortController();
-    expect(turnstile.logIn(0, signal)).toBeUndefined();
-    const login = turnstile.logIn(0, stop.signal);
+    expect(
+      turnstile.logIn({ asker: { isWanted: true }, waitedMs: 0, replaces: false }, signal),
+    ).toBeUndefined();
+    const login = turnstile.logIn({ asker: { isWanted: true }, waitedMs: 0, replaces: false }, stop.signal);
     stop.abort(new AppError('upstream-lost', 'stopping'));
     await expect(login).rejects.toThrow('stopping');
     expect(turnstile.waiting).toBe(0);
